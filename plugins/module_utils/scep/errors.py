@@ -1,0 +1,99 @@
+# Copyright (c) 2026, The netcert.ndes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Everything that can be wrong with a message, each with the failInfo that a server answers and a sentence for a user.
+
+The text of an error is one sentence. `fail_info` is what a SCEP server puts into its CertRep (RFC 8894 section 3.2.1.4);
+None means that no CertRep can be sent, and a server answers with an HTTP status.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .constants import FailInfo
+
+if TYPE_CHECKING:
+    from .messages import RequestHeader
+
+
+class ScepError(Exception):
+    """Base of all errors of the protocol core."""
+
+    fail_info: FailInfo | None = None
+
+
+class DecodeError(ScepError):
+    """The bytes are not the structure that they should be, and no answer can be addressed."""
+
+
+class MessageError(ScepError):
+    """A message was understood far enough to be refused with a failInfo.
+
+    `request` is the header of the refused request as soon as it could be read, so that a server can send a signed CertRep.
+    """
+
+    request: RequestHeader | None = None
+
+
+class BadAlgorithm(MessageError):
+    """An algorithm is unknown, or known and not allowed."""
+
+    fail_info = FailInfo.BAD_ALG
+
+
+class BadMessageCheck(MessageError):
+    """The message does not prove what it claims: signature, digest or decryption failed."""
+
+    fail_info = FailInfo.BAD_MESSAGE_CHECK
+
+
+class BadRequest(MessageError):
+    """The message is authentic, but what it asks for is malformed or not permitted."""
+
+    fail_info = FailInfo.BAD_REQUEST
+
+
+class BadTime(MessageError):
+    """A time in the message is outside of what is accepted."""
+
+    fail_info = FailInfo.BAD_TIME
+
+
+class BadCertId(MessageError):
+    """No certificate matches what was asked for."""
+
+    fail_info = FailInfo.BAD_CERT_ID
+
+
+class NoSignerCertificate(BadMessageCheck):
+    """The certificate that should verify the signature is not there."""
+
+
+class SignatureInvalid(BadMessageCheck):
+    """A signature does not verify with the public key it should belong to."""
+
+
+class DigestMismatch(BadMessageCheck):
+    """The messageDigest attribute is not the digest of the content."""
+
+
+class WrongRecipient(BadMessageCheck):
+    """The content is encrypted to none of the receiver's certificates."""
+
+
+class DecryptionFailed(BadMessageCheck):
+    """The content is encrypted to the receiver, but does not decrypt."""
+
+
+class MalformedContent(BadRequest):
+    """The decrypted messageData is not what the messageType says."""
+
+
+class TrustError(ScepError):
+    """A certificate is not one that the trust anchor vouches for."""
+
+
+class ReplyError(ScepError):
+    """A reply does not answer the request that was sent: transactionID, nonce, status or key differ."""
