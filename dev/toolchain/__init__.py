@@ -1,0 +1,1 @@
+"""What the make targets do, as tables: ``legs`` of the test run, ``environments``, ``debian`` packages."""

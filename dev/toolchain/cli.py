@@ -1,0 +1,71 @@
+"""The targets of the Makefile."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+from collections.abc import Callable
+
+from toolchain import environments, interpreters, runner
+from toolchain.legs import LEGS
+from toolchain.places import BUILD, CACHE, VENV, Failure, say
+
+
+def venv(_names: list[str]) -> int:
+    """Make .venv."""
+    main_environment = environments.build_main()
+    say(f".venv is ready; '. {main_environment.bin.relative_to(VENV.parent)}/activate' puts its commands on PATH")
+    return 0
+
+
+def demo(_names: list[str]) -> int:
+    """Run the demonstration playbook in the place of this process, so that Ctrl-C reaches it alone."""
+    playbook = str(environments.build_main().bin / "ansible-playbook")
+    path = os.pathsep.join([str(VENV / "bin"), *interpreters.plain_path()])
+    os.execve(playbook, [playbook, "netcert.ndes.demo"], {**os.environ, "PATH": path})
+
+
+def check(names: list[str]) -> int:
+    """Run the fast legs; nothing is installed outside the checkout."""
+    return runner.run([leg for leg in LEGS if leg.fast], names, install=False)
+
+
+def test(names: list[str]) -> int:
+    """Run every leg."""
+    return runner.run(list(LEGS), names, install=True)
+
+
+def clean(_names: list[str]) -> int:
+    """Remove what the other targets made."""
+    for folder in (VENV, CACHE, BUILD):
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+TARGETS: dict[str, Callable[[list[str]], int]] = {
+    "venv": venv,
+    "demo": demo,
+    "check": check,
+    "test": test,
+    "clean": clean,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="dev",
+        description="Stands behind the Makefile.",
+        epilog="legs of check and test: " + ", ".join(f"{leg.name}{' (fast)' * leg.fast}" for leg in LEGS),
+    )
+    parser.add_argument("target", choices=TARGETS)
+    parser.add_argument("leg", nargs="*", help="only these legs of check or test")
+    arguments = parser.parse_args()
+    try:
+        return TARGETS[arguments.target](arguments.leg)
+    except Failure as failure:
+        say(f"make {arguments.target}: {failure}")
+        return 1
+    except KeyboardInterrupt:
+        say(f"make {arguments.target}: interrupted")
+        return 130
