@@ -76,11 +76,11 @@ class Element:
         self._children: list[Element] | None = None
         if length >= 0:
             self.body_end = self.end = self.body + length
-            if self.end > limit:
-                raise DecodeError("The ASN.1 structure is truncated.")
         else:
             self.body_end = _end_of_contents(data, self.body, limit, budget, depth)
             self.end = self.body_end + 2
+        if self.end > limit:
+            raise DecodeError("The ASN.1 structure is truncated.")
 
     @property
     def raw(self) -> bytes:
@@ -105,6 +105,13 @@ class Element:
                 offset = child.end
             self._children = found
         return self._children
+
+    def child(self, index: int) -> Element:
+        """The element at `index` inside this one."""
+        children = self.children()
+        if index >= len(children):
+            raise DecodeError("An ASN.1 element that should be there is missing.")
+        return children[index]
 
     def octets(self) -> bytes:
         """The value of an OCTET STRING (or of an implicitly tagged one), joined when it came in pieces."""
@@ -202,6 +209,15 @@ def read(data: bytes) -> Element:
     if element.end != len(data) and data[element.end :].strip(b"\0"):
         raise DecodeError("The ASN.1 structure is followed by bytes that do not belong to it.")
     return element
+
+
+def to_der(element: Element) -> bytes:
+    """The element again in DER: definite lengths, strings in one piece. The order inside a SET stays as received."""
+    if not element.tag & _CONSTRUCTED:
+        return tlv(element.tag, element.content)
+    if element.tag & ~_CONSTRUCTED == OCTET_STRING:
+        return octet_string(element.octets())
+    return tlv(element.tag, *(to_der(child) for child in element.children()))
 
 
 @lru_cache(maxsize=512)

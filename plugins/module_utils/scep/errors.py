@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from .constants import FailInfo
 
 if TYPE_CHECKING:
-    from .messages import RequestHeader
+    from .requests import RequestHeader
 
 
 class ScepError(Exception):
@@ -84,7 +84,14 @@ class WrongRecipient(BadMessageCheck):
 
 
 class DecryptionFailed(BadMessageCheck):
-    """The content is encrypted to the receiver, but does not decrypt."""
+    """The content is encrypted to the receiver, but does not decrypt.
+
+    One sentence for whatever goes wrong between the encrypted key and the decrypted structure: several would tell an
+    attacker, who wraps somebody else's envelope into a message of his own, how far the decryption came.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("The encrypted content does not decrypt with the receiver's key.")
 
 
 class MalformedContent(BadRequest):

@@ -1,0 +1,63 @@
+# Copyright (c) 2026, The netcert.ndes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What differs between the supported versions of cryptography, 36.0 up to the newest, in this one place."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from .. import _deps
+
+try:
+    import cryptography
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    from cryptography.hazmat.primitives.ciphers import algorithms
+    from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
+
+    try:  # since 43.0; its old place warns, and goes away
+        from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
+    except ImportError:
+        TripleDES = algorithms.TripleDES  # type: ignore[misc,assignment]  # one name for both places
+
+    VERSION = tuple(int(part) for part in cryptography.__version__.split(".")[:2])
+except ImportError as exc:
+    _deps.missing("cryptography", exc)
+
+
+def triple_des(key: bytes) -> Any:
+    """The 3DES block cipher for a key of 24 bytes; 3DES with one key three times is single DES."""
+    return TripleDES(key)
+
+
+def not_before(certificate: x509.Certificate) -> dt.datetime:
+    """Start of the validity, aware, in UTC."""
+    if VERSION >= (42, 0):
+        return certificate.not_valid_before_utc
+    return certificate.not_valid_before.replace(tzinfo=dt.timezone.utc)
+
+
+def not_after(certificate: x509.Certificate) -> dt.datetime:
+    """End of the validity, aware, in UTC."""
+    if VERSION >= (42, 0):
+        return certificate.not_valid_after_utc
+    return certificate.not_valid_after.replace(tzinfo=dt.timezone.utc)
+
+
+def load_private_key(data: bytes, password: bytes | None = None, *, known: bool = False) -> Any:
+    """A private key from PEM or DER.
+
+    `known` says that the key was made here and has not changed since: the primality check, 54 ms for RSA-2048, is left
+    out where the library can (39.0 and later). Raises what the library raises: ValueError, TypeError, UnsupportedAlgorithm.
+    """
+    options = {"unsafe_skip_rsa_key_validation": True} if known and VERSION >= (39, 0) else {}
+    load: Any = load_pem_private_key if b"-----BEGIN" in data else load_der_private_key
+    return load(data, password, **options)
+
+
+def generate_rsa_key(bits: int) -> rsa.RSAPrivateKey:
+    """A fresh RSA key with the public exponent 65537."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=bits)

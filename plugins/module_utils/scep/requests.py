@@ -1,0 +1,255 @@
+# Copyright (c) 2026, The netcert.ndes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Requests: what a client sends, and how a server opens it (RFC 8894 sections 3.1 to 3.3)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .. import _deps
+from . import asn1, attributes, cms, constants
+from .algorithms import AlgorithmPolicy
+from .certificates import load_certificate, public_key
+from .constants import MessageType
+from .csr import CertificateRequest, check_rsa_key, read_csr
+from .errors import BadRequest, DecodeError, DecryptionFailed, MalformedContent, MessageError, NoSignerCertificate
+
+try:
+    from cryptography import x509
+except ImportError as exc:
+    _deps.missing("cryptography", exc)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A certificate with its private key (RSA; a CA's may be EC where it signs and never decrypts)."""
+
+    certificate: x509.Certificate
+    key: Any
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as a client sends it: the DER `message`, and what is needed to judge the reply."""
+
+    message: bytes
+    message_type: MessageType
+    transaction_id: str
+    sender_nonce: bytes
+    signer: Identity
+
+
+@dataclass(frozen=True)
+class RequestHeader:
+    """What a server has to know of a request to answer it.
+
+    `message_type` is None, `signer` is None, `sender_nonce` is empty and `cipher` is None as long as they are unknown,
+    which happens only in the header of a refused request.
+    """
+
+    message_type: MessageType | None
+    transaction_id: str
+    sender_nonce: bytes
+    signer: x509.Certificate | None
+    digest: str
+    cipher: str | None
+
+
+@dataclass(frozen=True)
+class IncomingRequest:
+    """A request as a server opened it.
+
+    PKCSReq and RenewalReq have `csr`; CertPoll has `issuer` and `subject`; GetCert and GetCRL have `issuer` and `serial`.
+    Names are DER as received.
+    """
+
+    header: RequestHeader
+    csr: CertificateRequest | None = None
+    issuer: bytes | None = None
+    subject: bytes | None = None
+    serial: int | None = None
+
+
+def new_transaction_id() -> str:
+    """A fresh transactionID: 32 upper-case hexadecimal characters (RFC 8894 section 3.2.1.1)."""
+    return os.urandom(16).hex().upper()
+
+
+def pkcs_req(
+    csr: bytes,
+    signer: Identity,
+    recipient: x509.Certificate,
+    digest: str,
+    cipher: str,
+    *,
+    transaction_id: str | None = None,
+    renewal: bool = False,
+) -> Request:
+    """PKCSReq, or RenewalReq when `signer` is the certificate to be renewed (RFC 8894 sections 3.3.1 and 3.3.2)."""
+    kind = MessageType.RENEWAL_REQ if renewal else MessageType.PKCS_REQ
+    return _request(kind, csr, signer, recipient, digest, cipher, transaction_id)
+
+
+def cert_poll(
+    issuer: x509.Name,
+    subject: x509.Name,
+    signer: Identity,
+    recipient: x509.Certificate,
+    digest: str,
+    cipher: str,
+    *,
+    transaction_id: str,
+) -> Request:
+    """CertPoll for a pending transaction (RFC 8894 section 3.3.3): subject of the CA, subject of the PKCS#10."""
+    content = asn1.sequence(issuer.public_bytes(), subject.public_bytes())
+    return _request(MessageType.CERT_POLL, content, signer, recipient, digest, cipher, transaction_id)
+
+
+def get_cert(
+    issuer: x509.Name, serial: int, signer: Identity, recipient: x509.Certificate, digest: str, cipher: str
+) -> Request:
+    """GetCert (RFC 8894 section 3.3.4)."""
+    content = _issuer_and_serial(issuer, serial)
+    return _request(MessageType.GET_CERT, content, signer, recipient, digest, cipher, None)
+
+
+def get_crl(
+    issuer: x509.Name, serial: int, signer: Identity, recipient: x509.Certificate, digest: str, cipher: str
+) -> Request:
+    """GetCRL for the CRL that covers one certificate (RFC 8894 section 3.3.4)."""
+    content = _issuer_and_serial(issuer, serial)
+    return _request(MessageType.GET_CRL, content, signer, recipient, digest, cipher, None)
+
+
+def _issuer_and_serial(issuer: x509.Name, serial: int) -> bytes:
+    return asn1.sequence(issuer.public_bytes(), asn1.integer(serial))
+
+
+def _request(
+    kind: MessageType,
+    content: bytes,
+    signer: Identity,
+    recipient: x509.Certificate,
+    digest: str,
+    cipher: str,
+    transaction_id: str | None,
+) -> Request:
+    transaction_id = transaction_id or new_transaction_id()
+    nonce = os.urandom(constants.NONCE_BYTES)
+    message = cms.write_signed_data(
+        cms.write_enveloped(content, recipient, cipher),
+        [
+            attributes.message_type(kind),
+            attributes.transaction_id(transaction_id),
+            attributes.sender_nonce(nonce),
+        ],
+        signer.certificate,
+        signer.key,
+        digest,
+        [signer.certificate],
+    )
+    return Request(message, kind, transaction_id, nonce, signer)
+
+
+def open_request(body: bytes, recipients: Sequence[Identity], allowed: AlgorithmPolicy) -> IncomingRequest:
+    """Verify, decrypt and read a request.
+
+    Signature, digest, content type, recipient and structure are checked here. Whether the PKCS#10 is signed by its own
+    key, whose key it is, and whether the signer's certificate is one that may renew, is the server's policy: see
+    `verify_csr` and `same_key`.
+
+    Raises DecodeError when the message cannot be answered, otherwise MessageError, whose `request` is the header.
+    """
+    signed = cms.read_signed_data(body)
+    if len(signed.signers) != 1:
+        raise DecodeError(f"The message has {len(signed.signers)} signers; a SCEP message has one.")
+    signer = signed.signers[0]
+    header = RequestHeader(
+        None,
+        attributes.read_transaction_id(signer),
+        attributes.read_nonce(signer, constants.OID_SENDER_NONCE, "senderNonce"),
+        None,
+        "sha256",
+        None,
+    )
+    try:
+        header = replace(header, digest=allowed.digest(signer.digest_oid).name)
+        header = replace(header, signer=_signer_certificate(signed, signer, allowed))
+        cms.verify_signer(signed, signer, public_key(header.signer), allowed)
+        kind = attributes.read_number(signer, constants.OID_MESSAGE_TYPE, "messageType", MessageType)
+        header = replace(header, message_type=kind)
+        if kind not in _CONTENT_READERS:
+            raise BadRequest("The message has no messageType of a request.")
+        if not header.sender_nonce:
+            raise BadRequest("The message has no senderNonce.")
+        content, cipher = _open_envelope(signed, recipients, allowed)
+        header = replace(header, cipher=cipher)
+        return _CONTENT_READERS[kind](header, content)
+    except DecodeError as error:  # whatever is malformed behind the transactionID can be answered
+        refusal: MessageError = BadRequest(str(error))
+        refusal.request = header
+        raise refusal from None
+    except MessageError as error:
+        error.request = header
+        raise
+
+
+def _signer_certificate(signed: cms.SignedData, signer: cms.SignerInfo, allowed: AlgorithmPolicy) -> x509.Certificate:
+    for encoded in signed.certificates:
+        certificate = load_certificate(encoded)
+        if signer.sid.names(certificate):
+            check_rsa_key(public_key(certificate), allowed, "the signer's certificate")
+            return certificate
+    raise NoSignerCertificate("The message does not contain the certificate of its signer.")
+
+
+def _open_envelope(
+    signed: cms.SignedData, recipients: Sequence[Identity], allowed: AlgorithmPolicy
+) -> tuple[bytes, str]:
+    if not signed.content:
+        raise BadRequest("The message has no content.")
+    keys = [(identity.certificate, identity.key) for identity in recipients]
+    return cms.open_enveloped(cms.read_enveloped(signed.content), keys, allowed)
+
+
+def _structure(content: bytes) -> asn1.Element:
+    try:
+        return asn1.read(content)
+    except DecodeError:
+        raise DecryptionFailed from None  # see DecryptionFailed: no telling a bad padding from bad content
+
+
+def _read_pkcs_req(header: RequestHeader, content: bytes) -> IncomingRequest:
+    _structure(content)
+    return IncomingRequest(header, csr=read_csr(content))
+
+
+def _read_cert_poll(header: RequestHeader, content: bytes) -> IncomingRequest:
+    issuer, subject = _two_fields(content, "CertPoll")
+    return IncomingRequest(header, issuer=issuer.raw, subject=subject.raw)
+
+
+def _read_issuer_and_serial(header: RequestHeader, content: bytes) -> IncomingRequest:
+    issuer, serial = _two_fields(content, "GetCert or GetCRL")
+    return IncomingRequest(header, issuer=issuer.raw, serial=serial.integer())
+
+
+def _two_fields(content: bytes, what: str) -> list[asn1.Element]:
+    fields = _structure(content).expect(asn1.SEQUENCE, f"content of a {what}").children()
+    if len(fields) != 2 or fields[0].tag != asn1.SEQUENCE:
+        raise MalformedContent(f"The content is not that of a {what}.")
+    return fields
+
+
+_CONTENT_READERS = {
+    MessageType.PKCS_REQ: _read_pkcs_req,
+    MessageType.RENEWAL_REQ: _read_pkcs_req,
+    MessageType.CERT_POLL: _read_cert_poll,
+    MessageType.GET_CERT: _read_issuer_and_serial,
+    MessageType.GET_CRL: _read_issuer_and_serial,
+}
