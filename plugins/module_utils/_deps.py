@@ -30,6 +30,5 @@ def report() -> str | None:
     wanted = " ".join(f"{library}>={LOWEST[library]}" for library in sorted(_missing))
     reasons = "; ".join(f"{library}: {_missing[library]}" for library in sorted(_missing))
     return (
-        f"The Python interpreter {sys.executable} lacks what netcert.ndes needs ({reasons}). "
-        f"Install there: {wanted}."
+        f"The Python interpreter {sys.executable} lacks what netcert.ndes needs ({reasons}). Install there: {wanted}."
     )

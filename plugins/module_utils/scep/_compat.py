@@ -51,7 +51,8 @@ def load_private_key(data: bytes, password: bytes | None = None, *, known: bool 
     """A private key from PEM or DER.
 
     `known` says that the key was made here and has not changed since: the primality check, 54 ms for RSA-2048, is left
-    out where the library can (39.0 and later). Raises what the library raises: ValueError, TypeError, UnsupportedAlgorithm.
+    out where the library can (39.0 and later). Raises what the library raises: ValueError, TypeError or
+    UnsupportedAlgorithm.
     """
     options = {"unsafe_skip_rsa_key_validation": True} if known and VERSION >= (39, 0) else {}
     load: Any = load_pem_private_key if b"-----BEGIN" in data else load_der_private_key

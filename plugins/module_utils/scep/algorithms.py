@@ -202,7 +202,10 @@ def sign(key: Any, data: bytes, digest_name: str) -> bytes:
 
 
 def verify(public_key: Any, signature: bytes, data: bytes, digest: Digest, pss_salt: int | None = None) -> None:
-    """Verify over the original bytes; raises SignatureInvalid. `pss_salt`: octets of the salt of an RSA-PSS signature."""
+    """Verify over the original bytes; `pss_salt` is the length of an RSA-PSS signature's salt in octets.
+
+    Raises SignatureInvalid, BadAlgorithm for other kinds of keys, BadMessageCheck for keys that cannot be used.
+    """
     try:
         if isinstance(public_key, rsa.RSAPublicKey):
             scheme: Any = padding.PKCS1v15()

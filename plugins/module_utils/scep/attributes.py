@@ -86,7 +86,10 @@ def read_nonce(signer: SignerInfo, oid: str, what: str) -> bytes:
 
 
 def read_number(signer: SignerInfo, oid: str, what: str, kind: Callable[[int], Number]) -> Number | None:
-    """messageType, pkiStatus or failInfo, None without one. Raises BadRequest for a number that the RFC does not have."""
+    """messageType, pkiStatus or failInfo, None without one.
+
+    Raises BadRequest for what is no number that the RFC has.
+    """
     element = signer.attribute(oid, what)
     if element is None:
         return None

@@ -90,7 +90,9 @@ def public_key(certificate: x509.Certificate) -> Any:
     try:
         return certificate.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise DecodeError(f"The public key of the certificate of {name(certificate)} cannot be read: {error}.") from None
+        raise DecodeError(
+            f"The public key of the certificate of {name(certificate)} cannot be read: {error}."
+        ) from None
 
 
 def name(certificate: x509.Certificate) -> str:

@@ -146,9 +146,7 @@ def _signer_info(element: asn1.Element) -> SignerInfo:
         signed = (as_received,) if as_received == as_sorted else (as_received, as_sorted)
     if len(rest) < 2:
         raise DecodeError("The message has a SignerInfo without a signature.")
-    return SignerInfo(
-        _certificate_id(sid), digest.child(0).oid(), rest[0], attributes, signed, rest[1].octets()
-    )
+    return SignerInfo(_certificate_id(sid), digest.child(0).oid(), rest[0], attributes, signed, rest[1].octets())
 
 
 def verify_signer(signed: SignedData, signer: SignerInfo, key: Any, allowed: AlgorithmPolicy) -> Digest:
@@ -203,7 +201,9 @@ def write_signed_data(
         asn1.sequence(issuer, asn1.integer(serial)),
         digest_identifier,
         asn1.tlv(asn1.context(0), signed[_header_bytes(signed) :]),
-        asn1.sequence(asn1.oid(digest.ecdsa_oid)) if is_ec else asn1.sequence(asn1.oid(constants.OID_RSA), asn1.ASN1_NULL),
+        asn1.sequence(asn1.oid(digest.ecdsa_oid))
+        if is_ec
+        else asn1.sequence(asn1.oid(constants.OID_RSA), asn1.ASN1_NULL),
         asn1.octet_string(sign(key, signed, digest_name)),
     )
     inner = asn1.tlv(asn1.context(0), asn1.octet_string(content)) if content is not None else b""

@@ -84,16 +84,8 @@ def _extension(value: x509.ExtensionType, critical: bool) -> bytes:
     return asn1.sequence(
         asn1.oid(value.oid.dotted_string),
         b"\x01\x01\xff" if critical else b"",
-        asn1.octet_string(_extension_value(value)),
+        asn1.octet_string(value.public_bytes()),
     )
-
-
-def _extension_value(value: x509.ExtensionType) -> bytes:
-    encoder = getattr(value, "public_bytes", None)
-    if encoder is None:  # the library learned to encode a single extension in 36.0
-        raise TypeError(f"{type(value).__name__} cannot be encoded.")
-    encoded: bytes = encoder()
-    return encoded
 
 
 def read_csr(der: bytes) -> CertificateRequest:
