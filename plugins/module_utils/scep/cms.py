@@ -194,16 +194,16 @@ def write_signed_data(
         *attributes,
     ]
     signed = asn1.set_of(*(asn1.sequence(asn1.oid(oid), asn1.tlv(asn1.SET, value)) for oid, value in pairs))
-    is_ec = isinstance(key, ec.EllipticCurvePrivateKey)
+    key_identifier = asn1.sequence(asn1.oid(constants.OID_RSA), asn1.ASN1_NULL)
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        key_identifier = asn1.sequence(asn1.oid(digest.ecdsa_oid))
     issuer, serial = identity(certificate)
     signer = asn1.sequence(
         asn1.integer(1),
         asn1.sequence(issuer, asn1.integer(serial)),
         digest_identifier,
         asn1.tlv(asn1.context(0), signed[_header_bytes(signed) :]),
-        asn1.sequence(asn1.oid(digest.ecdsa_oid))
-        if is_ec
-        else asn1.sequence(asn1.oid(constants.OID_RSA), asn1.ASN1_NULL),
+        key_identifier,
         asn1.octet_string(sign(key, signed, digest_name)),
     )
     inner = asn1.tlv(asn1.context(0), asn1.octet_string(content)) if content is not None else b""
@@ -299,7 +299,10 @@ def open_enveloped(
 
 
 def write_enveloped(content: bytes, recipient: x509.Certificate, cipher_name: str) -> bytes:
-    """Encrypt `content` to the RSA key of one certificate (RFC 8894 section 3.1). Raises MalformedContent for other keys."""
+    """Encrypt `content` to the RSA key of one certificate (RFC 8894 section 3.1).
+
+    Raises MalformedContent for other kinds of keys.
+    """
     key = public_key(recipient)
     if not isinstance(key, rsa.RSAPublicKey):
         raise MalformedContent("A SCEP message can be encrypted to an RSA key only.")

@@ -66,7 +66,7 @@ OID_RECIPIENT_NONCE = "2.16.840.1.113733.1.9.6"
 OID_TRANSACTION_ID = "2.16.840.1.113733.1.9.7"
 OID_FAIL_INFO_TEXT = "1.3.6.1.5.5.7.24.1"
 
-# Microsoft: the attribute in which NDES puts a signed decimal HRESULT, and the extended key usage of its RA certificates
+# Microsoft: the attribute in which NDES puts a signed decimal HRESULT; the extended key usage of its RA certificates
 OID_MS_SCEP_ERROR = "1.3.6.1.4.1.311.21.33"
 OID_RA_EKU = "1.3.6.1.4.1.311.20.2.1"
 # RFC 6402 section 2.10: a registration authority that acts for a CA

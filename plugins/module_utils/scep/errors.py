@@ -4,8 +4,8 @@
 
 """Everything that can be wrong with a message, each with the failInfo that a server answers and a sentence for a user.
 
-The text of an error is one sentence. `fail_info` is what a SCEP server puts into its CertRep (RFC 8894 section 3.2.1.4);
-None means that no CertRep can be sent, and a server answers with an HTTP status.
+The text of an error is one sentence. `fail_info` is what a SCEP server puts into its CertRep (RFC 8894 section
+3.2.1.4); None means that no CertRep can be sent, and a server answers with an HTTP status.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ class DecodeError(ScepError):
 class MessageError(ScepError):
     """A message was understood far enough to be refused with a failInfo.
 
-    `request` is the header of the refused request as soon as it could be read, so that a server can send a signed CertRep.
+    `request` is the header of the refused request as soon as it could be read, so that a server can send a signed
+    CertRep.
     """
 
     request: RequestHeader | None = None

@@ -59,7 +59,8 @@ def success(
 ) -> bytes:
     """CertRep SUCCESS: certificates (the issued one first) or a CRL, encrypted to the request's signer.
 
-    `digest` and `cipher` default to those of the request, `include`, the certificates of the SignedData, to the signer's.
+    `digest` and `cipher` default to those of the request; `include`, the certificates of the SignedData, to the
+    signer's.
     """
     if header.signer is None:
         raise NoSignerCertificate("A reply cannot be encrypted without the certificate of the request's signer.")
@@ -79,7 +80,10 @@ def failure(
     include: Sequence[x509.Certificate] | None = None,
     empty_content: bytes | None = None,
 ) -> bytes:
-    """CertRep FAILURE. `empty_content` stands where the RFC has nothing at all: some servers send one zero octet there."""
+    """CertRep FAILURE.
+
+    `empty_content` stands where the RFC has nothing at all: some servers send one zero octet there.
+    """
     more = [attributes.fail_info(fail_info)]
     if text is not None:
         more.append(attributes.fail_info_text(text))
@@ -124,8 +128,8 @@ def _cert_rep(
 def open_reply(body: bytes, request: Request, ca: CaCertificates, allowed: AlgorithmPolicy, now: dt.datetime) -> Reply:
     """Verify, decrypt and read the answer to `request`.
 
-    The signer is looked for among the reply's own certificates and those of GetCACert, has to be entitled to act for the
-    CA, and the reply has to answer this very request. Raises DecodeError, MessageError, TrustError or ReplyError.
+    The signer is looked for among the reply's own certificates and those of GetCACert, has to be entitled to act for
+    the CA, and the reply has to answer this very request. Raises DecodeError, MessageError, TrustError or ReplyError.
     """
     signed = cms.read_signed_data(body)
     if len(signed.signers) != 1:

@@ -64,8 +64,8 @@ class RequestHeader:
 class IncomingRequest:
     """A request as a server opened it.
 
-    PKCSReq and RenewalReq have `csr`; CertPoll has `issuer` and `subject`; GetCert and GetCRL have `issuer` and `serial`.
-    Names are DER as received.
+    PKCSReq and RenewalReq have `csr`; CertPoll has `issuer` and `subject`; GetCert and GetCRL have `issuer` and
+    `serial`. Names are DER as received.
     """
 
     header: RequestHeader

@@ -181,7 +181,7 @@ def _leaf(certificate: x509.Certificate) -> bool:
 
 
 def _encrypts(certificate: x509.Certificate) -> bool:
-    """Whether a content key may be encrypted to it. A CA may lack the key usage: RFC 8894 section 3.5.2 has us ignore it."""
+    """Whether a content key may be encrypted to it; a CA may lack the key usage (RFC 8894 section 3.5.2)."""
     usage = key_usage(certificate)
     fits = usage is None or usage.key_encipherment or usage.data_encipherment or is_ca(certificate)
     return bool(fits) and isinstance(public_key(certificate), rsa.RSAPublicKey)
