@@ -21,7 +21,7 @@ try:
     try:  # since 43.0; its old place warns, and goes away
         from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
     except ImportError:
-        TripleDES = algorithms.TripleDES  # type: ignore[misc,assignment]  # one name for both places
+        TripleDES = algorithms.TripleDES  # type: ignore[misc]  # one name for both places
 
     VERSION = tuple(int(part) for part in cryptography.__version__.split(".")[:2])
 except ImportError as exc:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import _deps
 from . import asn1, constants
@@ -30,6 +30,9 @@ try:
     from cryptography.hazmat.primitives.ciphers import algorithms, modes
 except ImportError as exc:
     _deps.missing("cryptography", exc)
+
+
+Named = TypeVar("Named")
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,7 @@ def _best(preference: tuple[str, ...], offered: frozenset[str], allowed: frozens
     raise BadAlgorithm(f"The server offers no {what} that is allowed here; it offers {names}.")
 
 
-def _known(table: dict[str, Any], oid: str, what: str) -> Any:
+def _known(table: dict[str, Named], oid: str, what: str) -> Named:
     if oid not in table:
         raise BadAlgorithm(f"The message uses a {what} that SCEP does not know ({oid}).")
     return table[oid]

@@ -179,8 +179,9 @@ def open_request(body: bytes, recipients: Sequence[Identity], allowed: Algorithm
     )
     try:
         header = replace(header, digest=allowed.digest(signer.digest_oid).name)
-        header = replace(header, signer=_signer_certificate(signed, signer, allowed))
-        cms.verify_signer(signed, signer, public_key(header.signer), allowed)
+        certificate = _signer_certificate(signed, signer, allowed)
+        header = replace(header, signer=certificate)
+        cms.verify_signer(signed, signer, public_key(certificate), allowed)
         kind = attributes.read_number(signer, constants.OID_MESSAGE_TYPE, "messageType", MessageType)
         header = replace(header, message_type=kind)
         if kind not in _CONTENT_READERS:
