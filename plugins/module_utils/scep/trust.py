@@ -195,8 +195,13 @@ def _trusted_authorities(trust: Trust, now: dt.datetime) -> list[x509.Certificat
         for certificate in candidates
         if (is_ca(certificate) or anchor.holds(certificate)) and trust.path(certificate, now) is not None
     ]
-    if found:
+    if any(is_ca(certificate) for certificate in found) or (found and len(candidates) == 1):
         return found
+    if found:
+        raise TrustError(
+            f"The pinned certificate of {name(found[0])} is not that of a CA; pin the CA certificate, and name an RA "
+            "certificate as RA fingerprint."
+        )
     expired = [certificate for certificate in candidates if anchor.holds(certificate)]
     if expired:
         raise TrustError(f"The pinned CA certificate of {name(expired[0])} {trust.objection(expired[0], now)}.")
