@@ -10,7 +10,7 @@ gives them, the issued one first, since some clients take the first they find.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,14 +64,20 @@ def _canonical_name(encoded: bytes) -> list[list[tuple[str, str]]]:
 
 @dataclass(frozen=True)
 class SignerInfo:
-    """A SignerInfo as received. `attributes`: dotted type to its values; `signed`: what the signature may cover."""
+    """A SignerInfo as received. `attributes`: dotted type to its values; `signed`: the field of the signed ones."""
 
     sid: CertificateId
     digest_oid: str
     signature_algorithm: asn1.Element
     attributes: dict[str, list[asn1.Element]]
-    signed: tuple[bytes, ...]
+    signed: asn1.Element | None
     signature: bytes
+
+    def covered(self) -> Iterator[bytes]:
+        """What the signature may cover: the attributes as received, then in the order that DER demands."""
+        if self.signed is not None:
+            yield b"\x31" + self.signed.raw[1:]
+            yield asn1.set_of(*(asn1.to_der(entry) for entry in self.signed.children()))
 
     def attribute(self, oid: str, what: str) -> asn1.Element | None:
         """The single value of an attribute, or None without it; raises BadRequest for several."""
@@ -130,20 +136,15 @@ def _at_least(element: asn1.Element, count: int) -> list[asn1.Element]:
 def _certificate_id(element: asn1.Element) -> CertificateId:
     if element.tag & ~0x20 == asn1.context(0, constructed=False):
         return CertificateId(b"", 0, element.octets())
-    return CertificateId(asn1.to_der(element.child(0)), element.child(1).integer())
+    return CertificateId(element.child(0).raw, element.child(1).integer())
 
 
 def _signer_info(element: asn1.Element) -> SignerInfo:
     _, sid, digest, *rest = _at_least(element.expect(asn1.SEQUENCE, "SignerInfo"), 5)
     attributes: dict[str, list[asn1.Element]] = {}
-    signed: tuple[bytes, ...] = ()
-    if rest[0].tag == asn1.context(0):
-        field = rest.pop(0)
-        for entry in field.children():
-            attributes.setdefault(entry.child(0).oid(), []).extend(entry.child(1).children())
-        as_received = b"\x31" + field.raw[1:]
-        as_sorted = asn1.set_of(*(asn1.to_der(entry) for entry in field.children()))
-        signed = (as_received,) if as_received == as_sorted else (as_received, as_sorted)
+    signed = rest.pop(0) if rest[0].tag == asn1.context(0) else None
+    for entry in signed.children() if signed else ():
+        attributes.setdefault(entry.child(0).oid(), []).extend(entry.child(1).children())
     if len(rest) < 2:
         raise DecodeError("The message has a SignerInfo without a signature.")
     return SignerInfo(_certificate_id(sid), digest.child(0).oid(), rest[0], attributes, signed, rest[1].octets())
@@ -162,16 +163,15 @@ def verify_signer(signed: SignedData, signer: SignerInfo, key: Any, allowed: Alg
     if message_digest is None or message_digest.octets() != digest.of(signed.content or b""):
         raise DigestMismatch("The signed messageDigest attribute is not the digest of the content.")
     signature_hash, salt = signer_digest(signer.signature_algorithm, digest, allowed)
-    for position, candidate in enumerate(signer.signed, start=1):
+    refusal = SignatureInvalid("The message has no signed attributes.")
+    for candidate in signer.covered():
         try:
             verify(key, signer.signature, candidate, signature_hash, salt)
-            break
-        except SignatureInvalid:
-            if position == len(signer.signed):
-                raise
-    else:
-        raise SignatureInvalid("The message has no signed attributes.")
-    return digest
+        except SignatureInvalid as error:
+            refusal = error
+        else:
+            return digest
+    raise refusal
 
 
 def write_signed_data(
