@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -100,23 +98,25 @@ def _furnish(environment: Environment) -> None:
 def build(environment: Environment) -> None:
     """Make the environment, unless it stands already with the same interpreter and the same requirements.
 
+    Changed requirements are installed on top, another interpreter starts anew; `make clean` brings newer versions.
+
     Raises:
         Failure: No interpreter, or pip failed.
     """
     python = interpreters.first_of(environment.pythons)
     requirements = ROOT / "dev" / environment.requirements
-    wanted = "\n".join([str(python.resolve()), str(environment.folder), *_lines(requirements)])
-    key = hashlib.sha256(wanted.encode()).hexdigest()
+    wanted = [f"{python.resolve()} in {environment.folder}", *_lines(requirements)]
     stamp = environment.folder / ".built-for"
-    if not stamp.is_file() or stamp.read_text(encoding="utf-8") != key:
+    built = stamp.read_text(encoding="utf-8").splitlines() if stamp.is_file() else []
+    if built != wanted:
         start = time.monotonic()
         say(f"environment {environment.name}: {python} + dev/{environment.requirements} …")
-        if environment.folder.exists():
-            shutil.rmtree(environment.folder)
-        _run(python, "-m", "venv", environment.folder)
+        if built[:1] != wanted[:1]:
+            _run(python, "-m", "venv", "--clear", environment.folder)
+        stamp.unlink(missing_ok=True)
         pip = (environment.python, "-m", "pip", "--disable-pip-version-check", "--no-input")
         _run(*pip, "install", "--quiet", "--requirement", requirements)
-        stamp.write_text(key, encoding="utf-8")
+        stamp.write_text("\n".join(wanted), encoding="utf-8")
         say(f"environment {environment.name}: ready in {time.monotonic() - start:.0f} s")
     if environment.has_collection:
         _furnish(environment)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from toolchain import tasks
 from toolchain.interpreters import Version
 from toolchain.job import Job
+from toolchain.sanity import sanity
+from toolchain.tasks import pytest
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,29 @@ class Leg:
     fast: bool = False
 
 
+# The rule of the lowest-versions leg: it runs what a managed host runs, and nothing that needs ansible-core or the
+# server (Python 3.11). So whatever lies in this folder has to do with module_utils and pytest alone.
+LOWEST = "tests/unit/plugins/module_utils"
+
+MANAGED: tuple[Version, ...] = ((3, 9), (3, 11), (3, 13))
+OPENSSL = ("openssl",)
+PEERS = ("libstrongswan-extra-plugins", "openssl", "scep", "strongswan-pki")
+
 # The long ones first, so that two cores have something to do until the end.
 LEGS: tuple[Leg, ...] = (
-    Leg("lint", "ruff, mypy, shellcheck", "main", tasks.lint, packages=("shellcheck",), fast=True),
-    Leg("unit-newest", "unit tests, newest of everything", "main", tasks.unit, packages=("openssl",), fast=True),
+    Leg("sanity-2.21", "ansible-test sanity, core 2.21", "core-2.21", sanity, ("shellcheck",), also=MANAGED),
+    Leg("sanity-2.19", "ansible-test sanity, core 2.19", "core-2.19", sanity, ("shellcheck",), also=MANAGED),
+    Leg("lint", "ruff, mypy, shellcheck", "main", tasks.lint, ("shellcheck",), fast=True),
+    Leg("unit-newest", "unit tests, newest Python and libraries", "main", pytest("tests/unit"), OPENSSL, fast=True),
+    Leg("unit-2.19", "unit tests, core 2.19", "core-2.19", pytest("tests/unit"), OPENSSL),
+    Leg("unit-lowest", "unit tests of module_utils, Python 3.9, oldest libraries", "lowest", pytest(LOWEST), OPENSSL),
+    Leg("interop", "other SCEP clients and servers", "main", pytest("tests/interop"), PEERS),
+    Leg("integration-2.21", "ansible-playbook, core 2.21", "core-2.21", pytest("tests/integration"), OPENSSL),
+    Leg("integration-2.19", "ansible-playbook, core 2.19", "core-2.19", pytest("tests/integration"), OPENSSL),
+    Leg("molecule", "scenarios end to end", "main", tasks.molecule, OPENSSL),
+    Leg("galaxy", "tarball, galaxy-importer, installation", "importer", tasks.galaxy),
+    Leg("lint-ansible", "ansible-lint, profile production", "main", tasks.ansible_lint),
+    Leg("docs-site", "the documentation as a site", "main", tasks.docs_site),
+    Leg("docs-lint", "documentation of plugins and roles", "main", tasks.docs_lint, fast=True),
+    Leg("changelog", "changelog and its fragments", "main", tasks.changelog, fast=True),
 )

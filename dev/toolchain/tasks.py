@@ -1,16 +1,102 @@
-"""What the legs do."""
+"""What the legs do, one function for each."""
 
 from __future__ import annotations
 
-from toolchain.job import Job
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from toolchain import worktree
+from toolchain.job import Job, Stopped
+from toolchain.places import BUILD, CACHE, CI, COLLECTION, NAME, NAMESPACE, ROOT, link
+
+FULL_NAME = f"{NAMESPACE}.{NAME}"
+SERVER = ROOT / "roles" / "scep_server" / "files"
+
+
+def _shell_scripts() -> list[Path]:
+    def is_shell(path: Path) -> bool:
+        with (ROOT / path).open("rb") as script:
+            return path.suffix == ".sh" or script.readline() in {b"#!/usr/bin/env bash\n", b"#!/bin/sh\n"}
+
+    return [path for path in worktree.files() if is_shell(path)]
 
 
 def lint(job: Job) -> None:
-    """Linters of Python and shell."""
+    """Linters of Python and shell.
+
+    mypy sees each module under the one name by which it is imported, through a folder with a symlink of its own:
+    it refuses site-packages as a place of sources.
+    """
     job.check("ruff", "check", ".")
     job.check("ruff", "format", "--check", ".")
+    tree = CACHE / "mypy-tree"
+    link(ROOT, tree / COLLECTION)
+    packages = [".".join([*COLLECTION.parts, "plugins"]), "scep_server", "toolchain"]
+    job.check(
+        "mypy",
+        *(word for package in packages for word in ("--package", package)),
+        variables={"MYPYPATH": f"{tree}:{SERVER}:{ROOT / 'dev'}"},
+    )
+    if shutil.which("shellcheck") or CI:
+        job.check("shellcheck", "--shell=bash", *_shell_scripts())
+    else:
+        job.skip("shellcheck is not here: install it with 'apt-get install shellcheck'")
 
 
-def unit(job: Job) -> None:
-    """Every unit test."""
-    job.pytest("tests/unit")
+def pytest(*folders: str) -> Callable[[Job], None]:
+    """A leg that runs the tests of these folders."""
+    return lambda job: job.pytest(*folders)
+
+
+def ansible_lint(job: Job) -> None:
+    """ansible-lint at its strictest, without asking Galaxy for anything."""
+    job.check("ansible-lint", "--offline", "--profile", "production", "--strict", "--nocolor")
+
+
+def changelog(job: Job) -> None:
+    """The fragments and the changelog's own file."""
+    job.check("antsibull-changelog", "lint")
+    job.check("antsibull-changelog", "lint-changelog-yaml", "changelogs/changelog.yaml")
+
+
+def docs_lint(job: Job) -> None:
+    """The documentation in the plugins and roles: schema, markup, references."""
+    job.check("antsibull-docs", "lint-collection-docs", "--plugin-docs", ".")
+
+
+def docs_site(job: Job) -> None:
+    """The site: guides from docs/, the reference from the plugins; a warning fails the build."""
+    site = BUILD / "docs"
+    shutil.rmtree(site, ignore_errors=True)
+    source = site / "source"
+    shutil.copytree(ROOT / "docs", source)
+    reference = source / "reference"
+    reference.mkdir(mode=0o755)
+    words = ("--use-current", "--squash-hierarchy", "--fail-on-error", "--dest-dir", reference)
+    job.need("antsibull-docs", "collection", *words, FULL_NAME)
+    job.check("sphinx-build", "--fail-on-warning", "--keep-going", "--builder", "html", source, site / "html")
+
+
+def galaxy(job: Job) -> None:
+    """The tarball, what Galaxy's importer says of it, and an installation without a network."""
+    with worktree.copy() as tree:
+        job.need("ansible-galaxy", "collection", "build", "--force", f"--output-path={BUILD}", cwd=tree)
+    tarball = max(BUILD.glob(f"{NAMESPACE}-{NAME}-*.tar.gz"), key=lambda path: path.stat().st_mtime)
+    with tempfile.TemporaryDirectory(prefix="netcert-") as temporary:
+        code, printed = job.run("python", "-m", "galaxy_importer.main", tarball, cwd=Path(temporary))
+        complaints = [line for line in printed.splitlines() if line.startswith(("WARNING", "ERROR"))]
+        job.count(code == 0 and not complaints)
+        place = {"ANSIBLE_COLLECTIONS_PATH": temporary}
+        job.check("ansible-galaxy", "collection", "install", "--offline", tarball, variables=place)
+        listed = job.need("ansible-doc", "--list", "--type", "module", FULL_NAME, variables=place)
+        modules = {f"{FULL_NAME}.{path.stem}" for path in (ROOT / "plugins" / "modules").glob("*.py")}
+        job.count(modules == {line.split()[0] for line in listed.splitlines() if line.strip()})
+
+
+def molecule(job: Job) -> None:
+    """Every scenario, end to end."""
+    if not list((ROOT / "extensions" / "molecule").glob("*/molecule.yml")):
+        raise Stopped("extensions/molecule has no scenario")
+    job.check("molecule", "test", "--all", cwd=ROOT / "extensions")
