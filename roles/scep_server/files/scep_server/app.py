@@ -1,0 +1,159 @@
+# Copyright (c) 2026, The netcert.ndes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The WSGI application: HTTP on one side, operations on the other. Any path will do, as RFC 8894 section 4.1 advises."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import Any
+
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.errors import DecodeError, MessageError
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.wire import Query, decode_get_message, parse_query
+
+from . import crl
+from .errors import StoreBusy
+from .operations import OPERATIONS, Answer, Asked, Operation
+from .server import Server
+
+log = logging.getLogger("scep_server")
+
+MAX_BODY = 1024 * 1024
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+Headers = tuple[tuple[str, str], ...]
+
+BODY_COMPLETE = "scep_server.body_complete"
+"""Key of a function in the environ, called when nothing more is expected from the client."""
+
+_CLOSE = ("Connection", "close")
+
+
+class HttpError(Exception):
+    """An answer that is not SCEP: a status and one line of text."""
+
+    def __init__(self, status: HTTPStatus, text: str, headers: Headers = ()) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+        self.headers = headers
+
+
+class Application:
+    """Answers requests for one `Server`; safe to call from many threads."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """WSGI (PEP 3333). Nothing that a client sends gets an exception past this."""
+        status: HTTPStatus = HTTPStatus.OK
+        headers: Headers = ()
+        try:
+            answer = self._answer(environ)
+        except HttpError as error:
+            status, headers, answer = error.status, error.headers, _line(error.text)
+        except (DecodeError, MessageError) as error:
+            log.info("%s: not a SCEP message: %s", _client(environ), error)
+            status, answer = HTTPStatus.BAD_REQUEST, _line(str(error))
+        except StoreBusy as error:
+            log.warning("%s", error)
+            status, headers = HTTPStatus.SERVICE_UNAVAILABLE, (("Retry-After", "5"),)
+            answer = _line("The server cannot reach its database; try again later.")
+        except Exception:
+            log.exception("a request was not foreseen")
+            status = HTTPStatus.INTERNAL_SERVER_ERROR
+            answer = _line("The server could not handle this request; its log says why.")
+        start_response(
+            f"{status.value} {status.phrase}",
+            [("Content-Type", answer.content_type), ("Content-Length", str(len(answer.body))), *headers],
+        )
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
+
+    def _answer(self, environ: Environ) -> Answer:
+        method = environ["REQUEST_METHOD"]
+        query_string = environ.get("QUERY_STRING", "")
+        if not query_string and method in ("GET", "HEAD"):
+            plain = PLAIN.get(environ.get("PATH_INFO", "").rpartition("/")[2])
+            if plain is not None:
+                return plain(self._server)
+        query, operation = _operation(query_string, method)
+        message = _message(environ, method, query) if operation.takes_message else b""
+        if (body_complete := environ.get(BODY_COMPLETE)) is not None:
+            body_complete()
+        return operation.answer(self._server, Asked(message, _client(environ), self._server.clock()))
+
+
+def _operation(query_string: str, method: str) -> tuple[Query, Operation]:
+    if not query_string and method == "POST":  # some clients leave it out: there is only one operation to post
+        query_string = "operation=PKIOperation"
+    query = parse_query(query_string)
+    operation = OPERATIONS.get(query.operation)
+    if operation is None:
+        raise HttpError(HTTPStatus.BAD_REQUEST, f"This server has the operations {', '.join(OPERATIONS)}, no other.")
+    if method not in operation.methods:
+        allow = ", ".join(operation.methods)
+        text = f"{query.operation} is asked for with {allow}."
+        raise HttpError(HTTPStatus.METHOD_NOT_ALLOWED, text, (("Allow", allow), _CLOSE))
+    return query, operation
+
+
+def _message(environ: Environ, method: str, query: Query) -> bytes:
+    if method == "GET":
+        if not query.message:
+            raise HttpError(HTTPStatus.BAD_REQUEST, "PKIOperation over GET needs a message.")
+        return decode_get_message(query.message)
+    return _body(environ)
+
+
+def _body(environ: Environ) -> bytes:
+    """The body, of limited size. The connection of a client that has more to say, or falls silent, is closed."""
+    length = environ.get("CONTENT_LENGTH") or ""
+    announced = int(length) if length.isdecimal() else None
+    if announced is None and not environ.get("wsgi.input_terminated"):
+        announced = 0
+    too_much = HttpError(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        f"A SCEP message has at most {MAX_BODY} bytes here.",
+        (_CLOSE,),
+    )
+    if announced is not None and announced > MAX_BODY:
+        raise too_much
+    try:
+        body: bytes = environ["wsgi.input"].read(MAX_BODY + 1 if announced is None else announced)
+    except Exception as error:  # whatever the HTTP server raises for a broken body
+        raise HttpError(HTTPStatus.BAD_REQUEST, "The body cannot be read.", (_CLOSE,)) from error
+    if len(body) > MAX_BODY:
+        raise too_much
+    if announced is not None and len(body) < announced:
+        raise HttpError(HTTPStatus.BAD_REQUEST, "The body ended too early.", (_CLOSE,))
+    return body
+
+
+def _client(environ: Environ) -> str:
+    return str(environ.get("REMOTE_ADDR", ""))[:64]
+
+
+def _line(text: str) -> Answer:
+    printable = " ".join(text.split()).encode("ascii", "backslashreplace")
+    return Answer(printable + b"\n", "text/plain")
+
+
+def _health(server: Server) -> Answer:
+    server.store.ping()
+    return _line("ok")
+
+
+def _crl(server: Server) -> Answer:
+    return Answer(crl.current(server.store, server.pki, server.settings, server.clock()), "application/pkix-crl")
+
+
+# The last part of a path that is asked for without a query: for monitoring, and for CRL distribution points.
+PLAIN: dict[str, Callable[[Server], Answer]] = {
+    "healthz": _health,
+    "crl": _crl,
+}

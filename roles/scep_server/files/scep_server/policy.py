@@ -1,0 +1,154 @@
+# Copyright (c) 2026, The netcert.ndes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What goes into a certificate: a table of extensions, each with what becomes of it when a request asks for it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.csr import CertificateRequest
+from cryptography import x509
+from cryptography.x509.oid import ExtensionOID
+
+from .errors import Refusal
+from .pki import Pki, distribution_points, key_usage
+from .settings import KEY_USAGES, Settings
+
+_OID_UPN = "1.3.6.1.4.1.311.20.2.3"
+_OID_SID = "1.3.6.1.4.1.311.25.2"
+# Both ways of writing a Windows account's SID into a certificate name the account that a domain controller logs on.
+_SID_URI = re.compile(r"tag:microsoft\.com,\d{4}-\d{2}-\d{2}:sid:", re.IGNORECASE)
+
+_NAME_KINDS: dict[type[x509.GeneralName], str] = {
+    x509.DNSName: "dns",
+    x509.RFC822Name: "email",
+    x509.IPAddress: "ip",
+    x509.UniformResourceIdentifier: "uri",
+}
+
+# A handler gets the settings and the value asked for, and returns (extension, critical) for the certificate, or None.
+_Granted = tuple[x509.ExtensionType, bool] | None
+_Handler = Callable[[Settings, Any], _Granted]
+
+
+def _refuse(text: str) -> Refusal:
+    return Refusal(FailInfo.BAD_REQUEST, text)
+
+
+def _key_usage(settings: Settings, usage: x509.KeyUsage) -> _Granted:
+    words = [word for word in (*KEY_USAGES, "key_cert_sign", "crl_sign") if getattr(usage, word)]
+    if beyond := sorted(set(words) - set(settings.key_usages)):
+        raise _refuse(f"The request asks for the key usage {', '.join(beyond)}, which is not given here.")
+    return (key_usage(*words), True) if words else None
+
+
+def _extended_key_usage(settings: Settings, usage: x509.ExtendedKeyUsage) -> _Granted:
+    asked = [oid.dotted_string for oid in usage]
+    if beyond := sorted(set(asked) - set(settings.extended_key_usages)):
+        raise _refuse(f"The request asks for the extended key usage {', '.join(beyond)}, which is not given here.")
+    return usage, False
+
+
+def _name_kind(name: x509.GeneralName) -> str:
+    if isinstance(name, x509.OtherName):
+        return "upn" if name.type_id.dotted_string == _OID_UPN else name.type_id.dotted_string
+    return _NAME_KINDS.get(type(name), type(name).__name__)
+
+
+def _alternative_names(settings: Settings, names: x509.SubjectAlternativeName) -> _Granted:
+    if beyond := sorted({_name_kind(name) for name in names} - set(settings.alternative_names)):
+        raise _refuse(
+            f"The request asks for a subject alternative name of the kind {', '.join(beyond)}, which is not given here."
+        )
+    if any(_SID_URI.match(uri) for uri in names.get_values_for_type(x509.UniformResourceIdentifier)):
+        raise _refuse("The request asks for the SID of a Windows account, which is not given here.")
+    return (names, False) if list(names) else None
+
+
+def _basic_constraints(_settings: Settings, constraints: x509.BasicConstraints) -> _Granted:
+    if constraints.ca:
+        raise _refuse("The request asks for a CA certificate, which is not given here.")
+    return None  # every certificate says so already
+
+
+def _sid(_settings: Settings, _value: Any) -> _Granted:
+    raise _refuse("The request asks for the SID of a Windows account, which is not given here.")
+
+
+def _ours(_settings: Settings, _value: Any) -> _Granted:
+    return None  # the CA's own affair, whatever was asked for
+
+
+_HANDLERS: dict[str, _Handler] = {
+    ExtensionOID.KEY_USAGE.dotted_string: _key_usage,
+    ExtensionOID.EXTENDED_KEY_USAGE.dotted_string: _extended_key_usage,
+    ExtensionOID.SUBJECT_ALTERNATIVE_NAME.dotted_string: _alternative_names,
+    ExtensionOID.BASIC_CONSTRAINTS.dotted_string: _basic_constraints,
+    ExtensionOID.SUBJECT_KEY_IDENTIFIER.dotted_string: _ours,
+    ExtensionOID.AUTHORITY_KEY_IDENTIFIER.dotted_string: _ours,
+    ExtensionOID.CRL_DISTRIBUTION_POINTS.dotted_string: _ours,
+    ExtensionOID.CERTIFICATE_POLICIES.dotted_string: _ours,
+    _OID_SID: _sid,
+}
+
+
+def _requested(settings: Settings, csr: CertificateRequest) -> dict[x509.ObjectIdentifier, tuple[Any, bool]]:
+    granted: dict[x509.ObjectIdentifier, tuple[Any, bool]] = {}
+    for extension in csr.extensions:
+        handler = _HANDLERS.get(extension.oid.dotted_string)
+        if handler is None:
+            if extension.critical:
+                raise _refuse(f"The request has the critical extension {extension.oid.dotted_string}, unknown here.")
+            continue
+        try:
+            result = handler(settings, extension.value)
+        except (ValueError, TypeError):
+            raise _refuse(f"The extension {extension.oid.dotted_string} of the request is malformed.") from None
+        if result is not None:
+            granted[extension.oid] = result
+    return granted
+
+
+def certificate_builder(
+    csr: CertificateRequest, settings: Settings, pki: Pki, serial: int, now: dt.datetime
+) -> x509.CertificateBuilder:
+    """The certificate that the request gets, ready to be signed. Raises Refusal (badRequest) with a sentence."""
+    extensions = _requested(settings, csr)
+    subject = csr.subject
+    if subject in (certificate.subject for certificate in pki.certificates):
+        raise _refuse("The request asks for the name of the CA or of its registration authority.")
+    if ExtensionOID.SUBJECT_ALTERNATIVE_NAME in extensions:
+        names, _ = extensions[ExtensionOID.SUBJECT_ALTERNATIVE_NAME]
+        # critical where it is the only name (RFC 5280 section 4.2.1.6)
+        extensions[ExtensionOID.SUBJECT_ALTERNATIVE_NAME] = (names, not list(subject))
+    elif not list(subject):
+        raise _refuse("The request names no subject and no subject alternative name.")
+    extensions.setdefault(ExtensionOID.KEY_USAGE, (key_usage(*settings.default_key_usages), True))
+    if settings.default_extended_key_usages:
+        usages = [x509.ObjectIdentifier(oid) for oid in settings.default_extended_key_usages]
+        extensions.setdefault(ExtensionOID.EXTENDED_KEY_USAGE, (x509.ExtendedKeyUsage(usages), False))
+    begin = max(now - dt.timedelta(minutes=settings.backdate_minutes), pki.ca.certificate.not_valid_before_utc)
+    end = min(now + dt.timedelta(days=settings.certificate_days), pki.ca.certificate.not_valid_after_utc)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(pki.ca.certificate.subject)
+        .public_key(csr.public_key)
+        .serial_number(serial)
+        .not_valid_before(begin)
+        .not_valid_after(end)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(pki.authority_key_identifier, critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(csr.public_key), critical=False)
+    )
+    if (points := distribution_points(settings.crl_url)) is not None:
+        builder = builder.add_extension(points, critical=False)
+    for value, critical in extensions.values():
+        builder = builder.add_extension(value, critical=critical)
+    return builder

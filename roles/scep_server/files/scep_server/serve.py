@@ -1,0 +1,127 @@
+# Copyright (c) 2026, The netcert.ndes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The application under gunicorn."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import logging
+import os
+import ssl
+import sys
+from pathlib import Path
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+
+from . import pki
+from .app import Application
+from .errors import ServerError, StateError
+from .pidfile import PidFile
+from .server import open_server, utc_now
+from .settings import Settings
+from .worker import REQUEST_LINE, Worker
+
+log = logging.getLogger("scep_server")
+
+HEADER_FIELDS = 40
+HEADER_BYTES = 8190
+STOP_SECONDS = 5
+"""Seconds that open requests get beyond their own deadline when the server stops."""
+
+
+class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
+    def __init__(self, state: Path, settings: Settings, ready: int | None) -> None:
+        self._state, self._settings, self._ready = state, settings, ready
+        super().__init__()
+
+    def load_config(self) -> None:
+        settings = self._settings
+        options: dict[str, Any] = {
+            "bind": settings.bind,
+            "workers": settings.workers,
+            "threads": settings.threads,
+            "worker_class": Worker,
+            "keepalive": settings.keep_alive_seconds,
+            "graceful_timeout": settings.request_seconds + STOP_SECONDS,
+            "limit_request_line": REQUEST_LINE,
+            "limit_request_fields": HEADER_FIELDS,
+            "limit_request_field_size": HEADER_BYTES,
+            "http_parser": "python",
+            "control_socket_disable": True,
+            "proc_name": "scep-server",
+            "loglevel": "warning",
+            "post_worker_init": self._worker_is_ready,
+        }
+        if settings.tls_certificate:
+            options |= {"certfile": settings.tls_certificate, "keyfile": settings.tls_key}
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Application:
+        return Application(open_server(self._state, settings=self._settings))
+
+    def _worker_is_ready(self, worker: Any) -> None:
+        worker.request_seconds = self._settings.request_seconds
+        listening = [url(self._settings, listener.getsockname()) for listener in worker.sockets]
+        log.info("process %s serves %s", os.getpid(), ", ".join(listening))
+        if self._ready is not None:
+            with contextlib.suppress(OSError):
+                os.write(self._ready, json.dumps({"url": listening[0]}).encode() + b"\n")
+                os.close(self._ready)
+
+
+def url(settings: Settings, address: tuple[Any, ...]) -> str:
+    """The base URL of a listening address."""
+    host = f"[{address[0]}]" if ":" in str(address[0]) else address[0]
+    return f"{'https' if settings.tls_certificate else 'http'}://{host}:{address[1]}/scep"
+
+
+def with_overrides(settings: Settings, *, bind: str | None, certificate: str | None, key: str | None) -> dict[str, Any]:
+    """The settings as plain values, with those of the command line in place."""
+    values = dataclasses.asdict(settings)
+    given = {"bind": bind, "tls_certificate": certificate, "tls_key": key}
+    return values | {name: value for name, value in given.items() if value is not None}
+
+
+def check(state: Path, settings: Settings) -> None:
+    """Raises ServerError with a sentence when the server could not serve."""
+    server = open_server(state, settings=settings)
+    server.store.close()
+    if (objection := pki.expired(server.pki, utc_now())) is not None:
+        raise StateError(objection)
+    if settings.tls_certificate:
+        try:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+        except OSError as error:  # ssl.SSLError is one
+            raise ServerError(
+                f"TLS cannot start with {settings.tls_certificate} and {settings.tls_key}: {error}."
+            ) from None
+
+
+def run(state: Path, settings: Settings, pid_file: Path, ready: int | None = None) -> None:
+    """Serve until a signal ends it. Raises ServerError when it cannot start.
+
+    `ready` is a file descriptor that gets one line of JSON with the URL when requests are answered.
+    """
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("gunicorn.error").propagate = False
+    check(state, settings)
+    master = os.getpid()
+    held = PidFile(pid_file)
+    held.acquire()
+    log.info("a SCEP server for reference and for tests, not a production CA; state in %s", state)
+    try:
+        _Gunicorn(state, settings, ready).run()
+    except SystemExit as end:
+        if os.getpid() == master and end.code not in (0, None):
+            raise ServerError(f"The server ended with status {end.code}; its log says why.") from None
+        raise
+    finally:
+        if os.getpid() == master:  # the workers leave by this way too
+            held.release()

@@ -1,0 +1,49 @@
+# Copyright (c) 2026, The netcert.ndes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The server's parts, opened once for the life of a process."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.algorithms import AlgorithmPolicy, policy
+
+from . import pki as pki_module
+from . import settings as settings_module
+from .pki import Pki
+from .settings import Settings
+from .store import Store, open_store
+
+Clock = Callable[[], dt.datetime]
+
+
+def utc_now() -> dt.datetime:
+    """The time, in whole seconds as certificates have it."""
+    return dt.datetime.now(dt.UTC).replace(microsecond=0)
+
+
+@dataclass(frozen=True)
+class Server:
+    """Everything that a request needs."""
+
+    settings: Settings
+    pki: Pki
+    store: Store
+    allowed: AlgorithmPolicy
+    clock: Clock = utc_now
+
+
+def open_server(state: Path, *, settings: Settings | None = None, clock: Clock = utc_now) -> Server:
+    """Open a state folder. Raises SettingsError or StateError with a sentence."""
+    settings = settings or settings_module.load(state)
+    pki = pki_module.load(state)
+    store = open_store(settings.database, state, settings.threads)
+    allowed = policy(
+        allow_sha1=settings.allow_sha1, legacy=settings.legacy_algorithms, min_rsa_bits=settings.min_rsa_bits
+    )
+    return Server(settings, pki, store, allowed, clock)

@@ -1,0 +1,221 @@
+# Copyright (c) 2026, The netcert.ndes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What can be set, in one table: name, type, default, what is allowed.
+
+The settings live in `settings.json` in the state folder, an object with the names below; what is left out keeps its default.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+
+from .errors import SettingsError
+from .files import write_atomically
+
+FILE = "settings.json"
+
+CA_KEYS = ("rsa-2048", "rsa-3072", "rsa-4096", "ec-p256", "ec-p384")
+RA_KEYS = ("rsa-2048", "rsa-3072", "rsa-4096")
+KEY_USAGES = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
+ALTERNATIVE_NAMES = ("dns", "email", "ip", "uri", "upn")
+# No certificate for a device may carry these: they would make it an RA or a CA's OCSP responder, or anything at all.
+RESERVED_EXTENDED_KEY_USAGES = ("1.3.6.1.4.1.311.20.2.1", "1.3.6.1.5.5.7.3.28", "1.3.6.1.5.5.7.3.9", "2.5.29.37.0")
+
+# A check takes a value of the right type and returns what is wrong with it ("must ..."), or None.
+Check = Callable[[Any], "str | None"]
+
+
+def _between(low: int, high: int) -> Check:
+    return lambda value: None if low <= value <= high else f"must be between {low} and {high}"
+
+
+def _one_of(*words: str) -> Check:
+    return lambda value: None if value in words else f"must be one of {', '.join(words)}"
+
+
+def _some_of(*words: str) -> Check:
+    return lambda values: None if set(values) <= set(words) else f"may contain {', '.join(words)}"
+
+
+def _subject(value: str) -> str | None:
+    try:
+        name = x509.Name.from_rfc4514_string(value)
+    except ValueError as error:
+        return f"must be a distinguished name such as CN=Example CA,O=Example ({error})"
+    return None if list(name) else "must not be empty"
+
+
+def _address(value: str) -> str | None:
+    host, port = split_address(value)
+    if host and port.isdigit() and int(port) <= 65535:
+        return None
+    return "must be HOST:PORT, an IPv6 address in brackets"
+
+
+def _url(value: str) -> str | None:
+    if re.fullmatch(r"(https?|ldap)://[^\s/]+\S*", value) or not value:
+        return None
+    return "must be a URL of the scheme http, https or ldap, or empty"
+
+
+def _usages(values: tuple[str, ...]) -> str | None:
+    for value in values:
+        if not re.fullmatch(r"[0-2](\.\d+)+", value):
+            return f"may contain dotted object identifiers, which {value!r} is not"
+        if value in RESERVED_EXTENDED_KEY_USAGES:
+            return f"must not contain {value}, which would give devices the rights of the CA's own helpers"
+    return None
+
+
+def split_address(value: str) -> tuple[str, str]:
+    """(host without brackets, port) of HOST:PORT."""
+    host, _, port = value.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        return host[1:-1], port
+    return ("" if ":" in host else host), port
+
+
+def _set(default: Any, about: str, check: Check | None = None) -> Any:
+    return field(default=default, metadata={"about": about, "check": check})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All settings, checked. Those marked (init) are read when the CA is made and mean nothing afterwards."""
+
+    ca_subject: str = _set("CN=netcert.ndes test CA", "(init) Subject of the CA, RFC 4514.", _subject)
+    ca_key: str = _set("rsa-2048", "(init) Kind and size of the CA's key.", _one_of(*CA_KEYS))
+    ca_days: int = _set(3650, "(init) Days for which the CA's certificate is valid.", _between(1, 36500))
+    ra_key: str = _set("rsa-2048", "(init) Kind and size of the two RA keys.", _one_of(*RA_KEYS))
+    ra_days: int = _set(730, "(init) Days for which the RA certificates are valid.", _between(1, 36500))
+
+    database: str = _set("", "URL of the database in SQLAlchemy's form; empty: store.sqlite3 in the state folder.")
+
+    bind: str = _set("127.0.0.1:8080", "HOST:PORT to listen on.", _address)
+    tls_certificate: str = _set("", "PEM file with the server's TLS certificate and chain; empty: plain HTTP.")
+    tls_key: str = _set("", "PEM file with the key of tls_certificate.")
+    workers: int = _set(2, "Processes that answer requests.", _between(1, 64))
+    threads: int = _set(8, "Threads of each process.", _between(1, 256))
+    request_seconds: int = _set(10, "Seconds within which a client has to send its request.", _between(1, 600))
+    keep_alive_seconds: int = _set(15, "Seconds for which an idle connection is kept.", _between(1, 600))
+
+    allow_sha1: bool = _set(True, "Whether messages and requests signed with SHA-1 are taken.")
+    legacy_algorithms: bool = _set(False, "Whether MD5 and single DES are taken.")
+    min_rsa_bits: int = _set(2048, "Smallest RSA key that is certified, in bits.", _between(1024, 8192))
+
+    otp_minutes: int = _set(60, "Minutes after which an unused one-time password expires.", _between(1, 525600))
+    otp_outstanding: int = _set(1000, "One-time passwords that may be unused at a time.", _between(1, 1000000))
+    retransmission_minutes: int = _set(
+        60, "Minutes during which an identical request gets the same certificate again.", _between(0, 10080)
+    )
+
+    certificate_days: int = _set(365, "Days for which an issued certificate is valid.", _between(1, 36500))
+    backdate_minutes: int = _set(5, "Minutes by which notBefore lies in the past, for slow clocks.", _between(0, 1440))
+    signer_key_must_match: bool = _set(
+        True, "Whether a PKCSReq has to be signed with the key that it asks a certificate for (RFC 8894 section 2.3)."
+    )
+    key_usages: tuple[str, ...] = _set(KEY_USAGES, "Key usages that a request may ask for.", _some_of(*KEY_USAGES))
+    default_key_usages: tuple[str, ...] = _set(
+        ("digital_signature", "key_encipherment"), "Key usages of who asks for none.", _some_of(*KEY_USAGES)
+    )
+    extended_key_usages: tuple[str, ...] = _set(
+        (
+            "1.3.6.1.5.5.7.3.1",  # serverAuth
+            "1.3.6.1.5.5.7.3.2",  # clientAuth
+            "1.3.6.1.5.5.7.3.4",  # emailProtection
+            "1.3.6.1.5.5.7.3.5",  # ipsecEndSystem
+            "1.3.6.1.5.5.7.3.6",  # ipsecTunnel
+            "1.3.6.1.5.5.7.3.7",  # ipsecUser
+            "1.3.6.1.5.5.7.3.17",  # ipsecIKE
+            "1.3.6.1.5.5.8.2.2",  # iKEIntermediate
+        ),
+        "Extended key usages that a request may ask for, as object identifiers.",
+        _usages,
+    )
+    default_extended_key_usages: tuple[str, ...] = _set(
+        ("1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"), "Extended key usages of who asks for none.", _usages
+    )
+    alternative_names: tuple[str, ...] = _set(
+        ALTERNATIVE_NAMES, "Kinds of subject alternative names that a request may ask for.", _some_of(*ALTERNATIVE_NAMES)
+    )
+
+    crl_url: str = _set("", "URL of the CRL, written into each certificate; empty: none is.", _url)
+    crl_days: int = _set(7, "Days for which a CRL is valid; it is renewed at half of them.", _between(1, 366))
+
+
+_FIELDS = {entry.name: entry for entry in dataclasses.fields(Settings)}
+_TYPE_WORDS = {bool: "true or false", int: "a whole number", str: "a text", tuple: "a list of texts"}
+
+
+def parse(values: Mapping[str, Any]) -> Settings:
+    """Check plain values, as JSON gives them. Raises SettingsError with a sentence that names the setting."""
+    if unknown := sorted(set(values) - set(_FIELDS)):
+        raise SettingsError(f"There is no setting {', '.join(unknown)}; there are {', '.join(_FIELDS)}.")
+    checked = {name: _value(name, value) for name, value in values.items()}
+    settings = Settings(**checked)
+    if bool(settings.tls_certificate) != bool(settings.tls_key):
+        raise SettingsError("The settings tls_certificate and tls_key belong together: give both or none.")
+    return settings
+
+
+def _value(name: str, value: Any) -> Any:
+    kind = type(_FIELDS[name].default)
+    if kind is tuple:
+        right = isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
+        value = tuple(value) if right else value
+    else:
+        right = isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
+    if not right:
+        raise SettingsError(f"The setting {name} must be {_TYPE_WORDS[kind]}, not {json.dumps(value, default=str)}.")
+    check: Check | None = _FIELDS[name].metadata["check"]
+    if check is not None and (objection := check(value)) is not None:
+        raise SettingsError(f"The setting {name} {objection}; it is {json.dumps(value)}.")
+    return value
+
+
+def parse_assignment(text: str) -> tuple[str, Any]:
+    """NAME=VALUE from the command line: the value is JSON where the setting is no text. Raises SettingsError."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise SettingsError(f"{text!r} is not of the form NAME=VALUE.")
+    if name not in _FIELDS or isinstance(_FIELDS[name].default, str):
+        return name, value
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        raise SettingsError(f"The setting {name} takes JSON here, which {value!r} is not.") from None
+
+
+def read_values(state: Path) -> dict[str, Any]:
+    """The values of the settings file, unchecked; empty without a file. Raises SettingsError."""
+    path = state / FILE
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"The settings file {path} cannot be read: {error}.") from None
+    if not isinstance(values, dict):
+        raise SettingsError(f"The settings file {path} must be a JSON object of names and values.")
+    return values
+
+
+def load(state: Path) -> Settings:
+    """The settings of a state folder. Raises SettingsError."""
+    return parse(read_values(state))
+
+
+def save(state: Path, values: Mapping[str, Any]) -> None:
+    """Check and write the values. Raises SettingsError."""
+    parse(values)
+    write_atomically(state / FILE, json.dumps(dict(values), indent=2, sort_keys=True).encode() + b"\n", mode=0o600)
