@@ -200,7 +200,9 @@ class Job:
         """Run pytest and count its tests; no test at all is a failure."""
         report = BUILD / "junit" / f"{self.name}.xml"
         report.unlink(missing_ok=True)
-        code, _printed = self.run("pytest", "-p", "no:cacheprovider", f"--junit-xml={report}", *argv)
+        code, _printed = self.run(
+            "pytest", f"--junit-xml={report}", f"--override-ini=cache_dir={CACHE / 'pytest' / self.name}", *argv
+        )
         if report.is_file():
             self.counts.add(junit_counts(report))
         if code and not self.counts.failed:
