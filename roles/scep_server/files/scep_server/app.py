@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The WSGI application: HTTP on one side, operations on the other. Any path will do, as RFC 8894 section 4.1 advises."""
+"""The WSGI application: HTTP on one side, operations on the other.
+
+Any path will do, as RFC 8894 section 4.1 advises.
+"""
 
 from __future__ import annotations
 

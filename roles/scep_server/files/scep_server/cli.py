@@ -163,7 +163,12 @@ _COMMANDS: dict[tuple[str, ...], tuple[Callable[[Path, Arguments], Outcome], tup
         (
             (
                 ("--set",),
-                {"action": "append", "default": [], "metavar": "NAME=VALUE", "help": "a setting, before the CA is made"},
+                {
+                    "action": "append",
+                    "default": [],
+                    "metavar": "NAME=VALUE",
+                    "help": "a setting, before the CA is made",
+                },
             ),
         ),
     ),

@@ -41,9 +41,7 @@ def _fresh(this_update: int, next_update: int, now: dt.datetime) -> bool:
     return this_update <= epoch(now) < this_update + (next_update - this_update) // 2
 
 
-def _sign(
-    pki: Pki, number: int, entries: list[tuple[str, int, str]], now: dt.datetime, end: dt.datetime
-) -> bytes:
+def _sign(pki: Pki, number: int, entries: list[tuple[str, int, str]], now: dt.datetime, end: dt.datetime) -> bytes:
     builder = (
         x509.CertificateRevocationListBuilder()
         .issuer_name(pki.ca.certificate.subject)

@@ -28,7 +28,9 @@ class StoreBusy(ServerError):
 class Refusal(Exception):
     """A request is refused: `fail_info` and `text` go to the client, `reason` (by default the text) to the audit."""
 
-    def __init__(self, fail_info: FailInfo, text: str, *, reason: str | None = None, challenge_id: int | None = None):
+    def __init__(
+        self, fail_info: FailInfo, text: str, *, reason: str | None = None, challenge_id: int | None = None
+    ) -> None:
         super().__init__(text)
         self.fail_info = fail_info
         self.text = text

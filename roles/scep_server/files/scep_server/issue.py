@@ -4,9 +4,9 @@
 
 """From a verified request to a certificate.
 
-Checks and signatures come first, outside of any transaction. Then one short transaction uses up the password, keeps the
-certificate and writes the audit line; where nothing was used up, the certificate is discarded. The reply is ready before,
-and leaves only after the commit.
+Checks and signatures come first, outside of any transaction. Then one short transaction uses up the password, keeps
+the certificate and writes the audit line; where nothing was used up, the certificate is discarded. The reply is ready
+before, and leaves only after the commit.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A pid file that cannot lie: whoever runs holds a lock on it, and the kernel gives it back when the process is gone."""
+"""A pid file that cannot lie: whoever runs holds a lock on it, which ends with the process."""
 
 from __future__ import annotations
 

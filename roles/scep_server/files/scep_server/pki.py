@@ -4,8 +4,8 @@
 
 """The CA and its registration authority: making them, and loading them once for the life of a process.
 
-The layout is that of NDES: a CA that issues, an RA certificate that signs replies and one that requests are encrypted to.
-Everything secret lies in `pki/` in the state folder, each key in a file of mode 0600.
+The layout is that of NDES: a CA that issues, an RA certificate that signs replies, and one to which requests are
+encrypted. Everything secret lies in `pki/` in the state folder, each key in a file of mode 0600.
 """
 
 from __future__ import annotations
@@ -64,6 +64,9 @@ _KEY_USAGES = (
 )
 
 
+SignatureHash = hashes.SHA256 | hashes.SHA384
+
+
 @dataclass(frozen=True)
 class Pki:
     """The loaded keys and certificates. `otp_key` authenticates stored one-time passwords."""
@@ -101,12 +104,12 @@ class Pki:
         return self.ca.certificate.subject.public_bytes()
 
     @property
-    def hash(self) -> hashes.HashAlgorithm:
+    def hash(self) -> SignatureHash:
         """With which the CA signs."""
         return signature_hash(self.ca.key)
 
 
-def signature_hash(key: Any) -> hashes.HashAlgorithm:
+def signature_hash(key: Any) -> SignatureHash:
     """The hash that fits the key's strength."""
     if isinstance(key, ec.EllipticCurvePrivateKey) and key.key_size > 256:
         return hashes.SHA384()
@@ -173,9 +176,7 @@ def _make_ca(settings: Settings, now: dt.datetime) -> Identity:
     return Identity(builder.sign(key, signature_hash(key)), key)
 
 
-def _make_ra(
-    settings: Settings, ca: Identity, role: str, usage: str, now: dt.datetime, end: dt.datetime
-) -> Identity:
+def _make_ra(settings: Settings, ca: Identity, role: str, usage: str, now: dt.datetime, end: dt.datetime) -> Identity:
     key = _NEW_KEY[settings.ra_key]()
     issuer = ca.certificate.subject
     common_names = [str(part.value) for part in issuer.get_attributes_for_oid(NameOID.COMMON_NAME)] or ["SCEP"]

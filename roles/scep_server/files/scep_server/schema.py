@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 SCHEMA_VERSION = 1
@@ -35,8 +37,8 @@ otp = sa.Table(
 )
 sa.Index("otp_expires", otp.c.expires)
 
-# A certificate with the request that it answers. The unique constraint lets one of two simultaneous identical requests win;
-# `generation` lets a client come back with the same request when the certificate has served its time.
+# A certificate with the request that it answers. The unique constraint lets one of two simultaneous identical requests
+# win; `generation` lets a client come back with the same request when the certificate has served its time.
 certificates = sa.Table(
     "certificates",
     metadata,
@@ -83,7 +85,7 @@ audit = sa.Table(
     sqlite_autoincrement=True,
 )
 for _change in ("UPDATE", "DELETE"):
-    _trigger = sa.DDL(
+    _trigger: Any = sa.DDL(  # type: ignore[no-untyped-call]
         f"CREATE TRIGGER IF NOT EXISTS audit_no_{_change.lower()} BEFORE {_change} ON audit "
         "BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END"
     )

@@ -4,7 +4,8 @@
 
 """What can be set, in one table: name, type, default, what is allowed.
 
-The settings live in `settings.json` in the state folder, an object with the names below; what is left out keeps its default.
+The settings live in `settings.json` in the state folder, an object with the names below; what is left out keeps its
+default.
 """
 
 from __future__ import annotations
@@ -146,7 +147,9 @@ class Settings:
         ("1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"), "Extended key usages of who asks for none.", _usages
     )
     alternative_names: tuple[str, ...] = _set(
-        ALTERNATIVE_NAMES, "Kinds of subject alternative names that a request may ask for.", _some_of(*ALTERNATIVE_NAMES)
+        ALTERNATIVE_NAMES,
+        "Kinds of subject alternative names that a request may ask for.",
+        _some_of(*ALTERNATIVE_NAMES),
     )
 
     crl_url: str = _set("", "URL of the CRL, written into each certificate; empty: none is.", _url)

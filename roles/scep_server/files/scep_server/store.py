@@ -299,7 +299,8 @@ def open_store(url: str, state: Path, threads: int = 1) -> Store:
         raise StateError(f"The database cannot be read: {cause}.") from None
     if version > SCHEMA_VERSION:
         raise StateError(
-            f"The database has schema version {version}, written by a newer scep-server; this one knows {SCHEMA_VERSION}. "
+            f"The database has schema version {version}, written by a newer scep-server; this one knows "
+            f"{SCHEMA_VERSION}. "
             "Use the newer scep-server, or another state folder."
         )
     return Store(engine)

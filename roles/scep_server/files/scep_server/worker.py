@@ -87,12 +87,13 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ships no t
     def load_wsgi(self) -> None:
         """Wrap the application, so that the watchdog sleeps while it works."""
         super().load_wsgi()
-        application = self.wsgi
+        application: Any = self.app.wsgi()
 
         def watched(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
             environ[BODY_COMPLETE] = self._unwatch
             try:
-                return application(environ, start_response)  # type: ignore[no-any-return]
+                answer: Iterable[bytes] = application(environ, start_response)
+                return answer
             finally:
                 self._watch()
 
