@@ -11,9 +11,13 @@ from typing import Any
 
 from .. import _deps
 
+UNREADABLE: tuple[type[Exception], ...] = ()
+"""What the versions of the library raise between them for a certificate or a request that they cannot read."""
+
 try:
     import cryptography
     from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import rsa
     from cryptography.hazmat.primitives.ciphers import algorithms
     from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
@@ -24,6 +28,16 @@ try:
         TripleDES = algorithms.TripleDES  # type: ignore[misc]  # one name for both places
 
     VERSION = tuple(int(part) for part in cryptography.__version__.split(".")[:2])
+    UNREADABLE = (
+        ValueError,
+        TypeError,
+        KeyError,
+        UnsupportedAlgorithm,
+        x509.InvalidVersion,
+        x509.DuplicateExtension,
+        x509.ExtensionNotFound,
+        x509.UnsupportedGeneralNameType,
+    )
 except ImportError as exc:
     _deps.missing("cryptography", exc)
 

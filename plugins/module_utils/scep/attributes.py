@@ -19,6 +19,7 @@ from .errors import BadRequest, DecodeError
 Number = TypeVar("Number", bound=IntEnum)
 
 _DECIMAL = re.compile(r"\d{1,4}")
+_HRESULT = re.compile(r"-?[0-9]{1,10}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MAX_TRANSACTION_ID = 255
 
@@ -110,10 +111,11 @@ def read_text(signer: SignerInfo, oid: str, what: str) -> str | None:
 
 def read_hresult(signer: SignerInfo) -> int | None:
     """The Microsoft error attribute as an unsigned HRESULT, or None where it is absent or unreadable."""
-    text = read_text(signer, constants.OID_MS_SCEP_ERROR, "Microsoft error attribute")
-    if text is None or not re.fullmatch(r"-?\d{1,10}", text):
+    try:
+        text = read_text(signer, constants.OID_MS_SCEP_ERROR, "Microsoft error attribute")
+    except (BadRequest, DecodeError):
         return None
-    return int(text) & 0xFFFFFFFF
+    return int(text) & 0xFFFFFFFF if text and _HRESULT.fullmatch(text) else None
 
 
 def _single(signer: SignerInfo, oid: str, what: str) -> asn1.Element | None:

@@ -15,13 +15,12 @@ from typing import Any
 
 from .. import _deps
 from . import asn1
-from ._compat import not_after, not_before
+from ._compat import UNREADABLE, not_after, not_before
 from .algorithms import DIGESTS, AlgorithmPolicy, signature_digest, verify
 from .errors import DecodeError, MessageError
 
 try:
     from cryptography import x509
-    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 except ImportError as exc:
@@ -31,12 +30,16 @@ _CLOCK_SKEW = dt.timedelta(hours=1)
 
 
 def load_certificate(data: bytes) -> x509.Certificate:
-    """One certificate from DER or PEM (the first one of a PEM file). Raises DecodeError."""
+    """One certificate from DER or PEM (the first one of a PEM file). Raises DecodeError.
+
+    The library reads the names late and raises then; here they are read at once.
+    """
     try:
-        if b"-----BEGIN" in data:
-            return x509.load_pem_x509_certificate(data)
-        return x509.load_der_x509_certificate(data)
-    except (ValueError, TypeError) as error:
+        load = x509.load_pem_x509_certificate if b"-----BEGIN" in data else x509.load_der_x509_certificate
+        certificate = load(data)
+        certificate.subject, certificate.issuer, not_before(certificate), not_after(certificate)
+        return certificate
+    except UNREADABLE as error:
         raise DecodeError(f"The bytes are not an X.509 certificate: {error}.") from None
 
 
@@ -89,7 +92,7 @@ def public_key(certificate: x509.Certificate) -> Any:
     """The certificate's public key. Raises DecodeError when the library cannot read it."""
     try:
         return certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except UNREADABLE as error:
         raise DecodeError(
             f"The public key of the certificate of {name(certificate)} cannot be read: {error}."
         ) from None
@@ -100,6 +103,10 @@ def name(certificate: x509.Certificate) -> str:
     return certificate.subject.rfc4514_string() or "(empty subject)"
 
 
+# What stands around the digits where people copy them from: OpenSSL's label, our own, and the left-to-right mark that
+# the certificate window of Windows puts ahead of a thumbprint.
+_LABEL = re.compile(r"^\W*(md5|sha-?(1|256|384|512))\b(\s*fingerprint)?\s*[:=]?", re.IGNORECASE)
+_NOT_DIGITS = re.compile("[\\s:\\-\u200e]")
 _FINGERPRINT_DIGESTS = {16: "md5", 20: "sha1", 32: "sha256", 48: "sha384", 64: "sha512"}
 
 
@@ -128,10 +135,7 @@ def parse_fingerprint(text: str) -> Fingerprint:
 
     Raises ValueError with a sentence.
     """
-    _, _, digits = text.rpartition("=")
-    if ":" in digits and digits.split(":", 1)[0].lower().replace("-", "") in DIGESTS:
-        digits = digits.split(":", 1)[1]
-    digits = re.sub(r"[\s:\-]", "", digits)
+    digits = _NOT_DIGITS.sub("", _LABEL.sub("", text))
     try:
         value = bytes.fromhex(digits)
     except ValueError:
@@ -165,13 +169,13 @@ def extended_key_usages(certificate: x509.Certificate) -> frozenset[str]:
 def _extension(certificate: x509.Certificate, kind: Any) -> Any:
     try:
         return certificate.extensions.get_extension_for_class(kind).value
-    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension, UnsupportedAlgorithm):
+    except UNREADABLE:
         return None  # an extension that cannot be read grants nothing
 
 
 def valid_at(certificate: x509.Certificate, now: dt.datetime) -> bool:
     """Whether the certificate is in date; a fresh one is let through for an hour of clock skew."""
-    return not_before(certificate) - _CLOCK_SKEW <= now <= not_after(certificate)
+    return not_before(certificate) <= now + _CLOCK_SKEW and now <= not_after(certificate)
 
 
 def verify_issued_by(certificate: x509.Certificate, issuer: x509.Certificate, allowed: AlgorithmPolicy) -> None:
@@ -186,6 +190,7 @@ def verify_issued_by(certificate: x509.Certificate, issuer: x509.Certificate, al
     verify(public_key(issuer), outer.child(2).bits(), outer.child(0).raw, digest, salt)
 
 
+@lru_cache(maxsize=4096)
 def issued_by(certificate: x509.Certificate, issuer: x509.Certificate, allowed: AlgorithmPolicy) -> bool:
     """Whether `verify_issued_by` has nothing to object to."""
     try:
