@@ -13,12 +13,12 @@ from typing import Any
 
 from .. import _deps
 from . import asn1, constants
-from .algorithms import DIGESTS, AlgorithmPolicy, sign, signature_digest, verify
-from .errors import BadAlgorithm, BadRequest, DecodeError, MalformedContent
+from ._compat import UNREADABLE
+from .algorithms import DIGESTS, AlgorithmPolicy, policy, sign, signature_digest, verify
+from .errors import UNPROVEN, BadAlgorithm, BadRequest, DecodeError, MalformedContent, MessageError, SignatureInvalid
 
 try:
     from cryptography import x509
-    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 except ImportError as exc:
@@ -27,6 +27,8 @@ except ImportError as exc:
 MAX_RSA_BITS = 8192
 """Larger keys only cost the verifier time; devices have at most 4096."""
 
+_MALFORMED: tuple[type[Exception], ...] = (DecodeError, *UNREADABLE)
+_EVERY_ALGORITHM = policy(legacy=True)
 _PRINTABLE = frozenset(string.ascii_letters + string.digits + " '()+,-./:=?")
 
 
@@ -101,13 +103,20 @@ def read_csr(der: bytes) -> CertificateRequest:
         return CertificateRequest(
             der, request.subject, request.public_key(), _challenge_password(attributes), request.extensions
         )
-    except (DecodeError, ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+    except _MALFORMED as error:
         raise MalformedContent(f"The PKCS#10 request is malformed: {error}") from None
 
 
 def _attributes(outer: asn1.Element) -> list[asn1.Element]:
     information = outer.expect(asn1.SEQUENCE, "PKCS#10 request").child(0).children()
-    return information[3].children() if len(information) > 3 else []
+    attributes = information[3].children() if len(information) > 3 else []
+    types = set()
+    for attribute in attributes:
+        attribute.child(1).child(0)  # version 36 of the library panics where there is no value
+        types.add(attribute.child(0).oid())
+    if len(types) != len(attributes):  # which of two challenge passwords would count?
+        raise DecodeError("An attribute is there twice.")
+    return attributes
 
 
 def _load(der: bytes, outer: asn1.Element, attributes: list[asn1.Element]) -> x509.CertificateSigningRequest:
@@ -150,9 +159,14 @@ def check_rsa_key(public_key: Any, allowed: AlgorithmPolicy, what: str) -> None:
 def verify_csr(csr: CertificateRequest, allowed: AlgorithmPolicy) -> None:
     """Proof of possession: the request is signed by the key in it, over the original bytes (RFC 8894 section 3.3.1).
 
-    Raises BadRequest for a key of the wrong size, BadAlgorithm or SignatureInvalid.
+    Nothing of the request is told before its signature holds (see `UNPROVEN`). Raises SignatureInvalid, and of an
+    authentic request BadAlgorithm, or BadRequest for a key of the wrong size.
     """
-    check_rsa_key(csr.public_key, allowed, "the PKCS#10 request")
     outer = asn1.read(csr.raw)
-    digest, salt = signature_digest(outer.child(1), allowed)
-    verify(csr.public_key, outer.child(2).bits(), outer.child(0).raw, digest, salt)
+    try:
+        digest, salt = signature_digest(outer.child(1), _EVERY_ALGORITHM)
+        verify(csr.public_key, outer.child(2).bits(), outer.child(0).raw, digest, salt)
+    except (DecodeError, MessageError) as error:
+        raise SignatureInvalid(UNPROVEN) from error
+    allowed.allowed_digest(digest)
+    check_rsa_key(csr.public_key, allowed, "the PKCS#10 request")

@@ -84,15 +84,21 @@ class WrongRecipient(BadMessageCheck):
     """The content is encrypted to none of the receiver's certificates."""
 
 
-class DecryptionFailed(BadMessageCheck):
-    """The content is encrypted to the receiver, but does not decrypt.
+UNPROVEN = (
+    "The encrypted content does not decrypt, is not what the messageType says, or its own signature does not verify."
+)
+"""One sentence and one failInfo for whatever goes wrong between the encrypted key and a PKCS#10 whose signature holds.
 
-    One sentence for whatever goes wrong between the encrypted key and the decrypted structure: several would tell an
-    attacker, who wraps somebody else's envelope into a message of his own, how far the decryption came.
-    """
+Several would tell an attacker, who wraps somebody else's envelope into a message of his own and changes octets or the
+messageType, how far the decryption came, and octet by octet what is in it. `__cause__` says more, to the server's log.
+"""
+
+
+class DecryptionFailed(BadMessageCheck):
+    """The content is encrypted to the receiver, but does not decrypt to what it should be (see `UNPROVEN`)."""
 
     def __init__(self) -> None:
-        super().__init__("The encrypted content does not decrypt with the receiver's key.")
+        super().__init__(UNPROVEN)
 
 
 class MalformedContent(BadRequest):

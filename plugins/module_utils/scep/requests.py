@@ -190,7 +190,7 @@ def open_request(body: bytes, recipients: Sequence[Identity], allowed: Algorithm
             raise BadRequest("The message has no senderNonce.")
         content, cipher = _open_envelope(signed, recipients, allowed)
         header = replace(header, cipher=cipher)
-        return _CONTENT_READERS[kind](header, content)
+        return _read_content(header, kind, content)
     except DecodeError as error:  # whatever is malformed behind the transactionID can be answered
         refusal: MessageError = BadRequest(str(error))
         refusal.request = header
@@ -218,15 +218,14 @@ def _open_envelope(
     return cms.open_enveloped(cms.read_enveloped(signed.content), keys, allowed)
 
 
-def _structure(content: bytes) -> asn1.Element:
+def _read_content(header: RequestHeader, kind: MessageType, content: bytes) -> IncomingRequest:
     try:
-        return asn1.read(content)
-    except DecodeError:
-        raise DecryptionFailed from None  # see DecryptionFailed: no telling a bad padding from bad content
+        return _CONTENT_READERS[kind](header, content)
+    except (DecodeError, MalformedContent) as error:
+        raise DecryptionFailed from error  # no telling a bad padding from bad content: see UNPROVEN
 
 
 def _read_pkcs_req(header: RequestHeader, content: bytes) -> IncomingRequest:
-    _structure(content)
     return IncomingRequest(header, csr=read_csr(content))
 
 
@@ -241,7 +240,7 @@ def _read_issuer_and_serial(header: RequestHeader, content: bytes) -> IncomingRe
 
 
 def _two_fields(content: bytes, what: str) -> list[asn1.Element]:
-    fields = _structure(content).expect(asn1.SEQUENCE, f"content of a {what}").children()
+    fields = asn1.read(content).expect(asn1.SEQUENCE, f"content of a {what}").children()
     if len(fields) != 2 or fields[0].tag != asn1.SEQUENCE:
         raise MalformedContent(f"The content is not that of a {what}.")
     return fields
