@@ -43,12 +43,13 @@ def context(number: int, constructed: bool = True) -> int:
 
 
 class _Budget:
-    """How many more elements of this message may be read."""
+    """How many more elements of this message may be read, and where the indefinite lengths seen so far end."""
 
-    __slots__ = ("left",)
+    __slots__ = ("ends", "left")
 
     def __init__(self) -> None:
         self.left = MAX_ELEMENTS
+        self.ends: dict[int, int] = {}
 
     def spend(self) -> None:
         self.left -= 1
@@ -177,20 +178,25 @@ def _header(data: bytes, offset: int, limit: int) -> tuple[int, int, int]:
 
 
 def _end_of_contents(data: bytes, offset: int, limit: int, budget: _Budget, depth: int) -> int:
-    """Where the end-of-contents octets stand that close the indefinite length which began before `offset`."""
-    open_lengths = 1
+    """Where the end-of-contents octets stand that close the indefinite length whose content begins at `offset`.
+
+    The ends of the indefinite lengths inside are found on the way and kept, so that no octet is passed twice.
+    """
+    if offset in budget.ends:
+        return budget.ends[offset]
+    begun = [offset]
     while True:
         if data[offset : offset + 2] == b"\0\0":
-            open_lengths -= 1
-            if open_lengths == 0:
+            budget.ends[begun.pop()] = offset
+            if not begun:
                 return offset
             offset += 2
             continue
         budget.spend()
         _, body, length = _header(data, offset, limit)
         if length < 0:
-            open_lengths += 1
-            if depth + open_lengths > MAX_DEPTH:
+            begun.append(body)
+            if depth + len(begun) > MAX_DEPTH:
                 raise DecodeError("The ASN.1 structure is nested too deeply.")
             offset = body
         else:
@@ -257,7 +263,7 @@ def set_of(*parts: bytes) -> bytes:
 
 def integer(value: int) -> bytes:
     """INTEGER."""
-    return tlv(INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+    return tlv(INTEGER, value.to_bytes((value + (value < 0)).bit_length() // 8 + 1, "big", signed=True))
 
 
 def octet_string(value: bytes) -> bytes:

@@ -36,6 +36,10 @@ except ImportError as exc:
     _deps.missing("cryptography", exc)
 
 
+MAX_CERTIFICATES = 64
+"""Certificates of one SignedData: more than any CA sends, few enough to look for a chain among them."""
+
+
 @dataclass(frozen=True)
 class CertificateId:
     """How CMS names a certificate: issuer (as encoded) and serial number, or a subject key identifier."""
@@ -118,6 +122,8 @@ def read_signed_data(data: bytes) -> SignedData:
     for field in rest[:-1]:
         if field.tag == asn1.context(0):
             certificates = tuple(entry.raw for entry in field.children() if entry.tag == asn1.SEQUENCE)
+            if len(certificates) > MAX_CERTIFICATES:
+                raise DecodeError(f"The message has {len(certificates)} certificates; {MAX_CERTIFICATES} are read.")
         elif field.tag == asn1.context(1):
             crls = tuple(entry.raw for entry in field.children() if entry.tag == asn1.SEQUENCE)
     signers = rest[-1].expect(asn1.SET, "set of signers").children()
@@ -286,7 +292,7 @@ def open_enveloped(
     cipher = allowed.cipher(enveloped.cipher_oid)
     for certificate, key in keys:
         for who, algorithm, encrypted_key in enveloped.recipients:
-            if not who.names(certificate):
+            if not who.names(certificate) or not isinstance(key, rsa.RSAPrivateKey):
                 continue
             if algorithm != constants.OID_RSA:
                 raise BadAlgorithm(f"The content key is encrypted by a method that SCEP does not use ({algorithm}).")

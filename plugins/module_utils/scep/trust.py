@@ -43,7 +43,6 @@ except ImportError as exc:
     _deps.missing("cryptography", exc)
 
 _RA_USAGES = frozenset({constants.OID_RA_EKU, constants.OID_CMC_RA})
-_MAX_PATH = 8
 
 
 @dataclass(frozen=True)
@@ -84,24 +83,19 @@ class Trust:
 
         None when it does not hang on the anchor, or when a link is out of date.
         """
-        return self._climb(certificate, now, _MAX_PATH)
-
-    def _climb(
-        self, certificate: x509.Certificate, now: dt.datetime, steps: int
-    ) -> tuple[x509.Certificate, ...] | None:
-        if not valid_at(certificate, now):
-            return None
-        if self.anchor.holds(certificate):
-            return ()
-        if steps == 0:
-            return None
-        for issuer in (*self.anchor.certificates, *self.pool):
-            if issuer == certificate or not (self.anchor.holds(issuer) or is_ca(issuer)):
+        paths: dict[x509.Certificate, tuple[x509.Certificate, ...]] = {certificate: ()}
+        queue = [certificate]
+        for link in queue:  # which grows: the shortest path wins, and every certificate is looked at once
+            if not valid_at(link, now):
                 continue
-            if issued_by(certificate, issuer, self.allowed):
-                above = self._climb(issuer, now, steps - 1)
-                if above is not None:
-                    return (issuer, *above)
+            if self.anchor.holds(link):
+                return paths[link]
+            for issuer in (*self.anchor.certificates, *self.pool):
+                if issuer in paths or not (self.anchor.holds(issuer) or is_ca(issuer)):
+                    continue
+                if issued_by(link, issuer, self.allowed):
+                    paths[issuer] = (*paths[link], issuer)
+                    queue.append(issuer)
         return None
 
     def objection(self, certificate: x509.Certificate, now: dt.datetime) -> str | None:
@@ -153,6 +147,7 @@ def resolve(
     authorities = _trusted_authorities(trust, now)
     others = [certificate for certificate in certificates if certificate not in authorities]
     recipients = [candidate for candidate in others if trust.objection(candidate, now) is None and _encrypts(candidate)]
+    recipients.sort(key=not_before, reverse=True)
     if not recipients and any(_leaf(certificate) for certificate in others):
         raise TrustError(_no_recipient(trust, [other for other in others if _leaf(other)], now))
     issuing = _issuing(authorities, recipients or others, trust)
@@ -169,7 +164,7 @@ def resolve(
             )
         recipients = [issuing]
     above = trust.path(issuing, now) or ()
-    return CaCertificates(issuing, max(recipients, key=not_before), (issuing, *above), certificates, trust)
+    return CaCertificates(issuing, recipients[0], (issuing, *above), certificates, trust)
 
 
 def _unique(certificates: Iterable[x509.Certificate]) -> tuple[x509.Certificate, ...]:
