@@ -67,9 +67,9 @@ def decode_get_message(message: str) -> bytes:
     Line breaks, blanks where a `+` was taken for one, the URL-safe alphabet and missing padding are understood.
     Raises DecodeError.
     """
-    text = message.replace("\r", "").replace("\n", "").strip().rstrip("=")
+    text, _, behind = message.replace("\r", "").replace("\n", "").lstrip().partition("=")
     text = text.replace(" ", "+").replace("-", "+").replace("_", "/")
-    if _NOT_BASE64.search(text):
+    if _NOT_BASE64.search(text) or behind.strip("= "):
         raise DecodeError("The message of the request is not base64.")
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
