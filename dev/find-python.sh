@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Prints a Python that can run dev/, on a machine where only a pyenv may have one. dev/ then chooses the newest itself.
 # pyenv's shims are of no use here: they exist for versions that the current folder does not activate.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from toolchain import worktree
-from toolchain.job import Job, Stopped
+from toolchain.job import Counts, Job, Stopped
 from toolchain.places import BUILD, CACHE, CI, COLLECTION, NAME, NAMESPACE, ROOT, link
 
 FULL_NAME = f"{NAMESPACE}.{NAME}"
@@ -40,7 +41,7 @@ def lint(job: Job) -> None:
         variables={"MYPYPATH": f"{tree}:{SERVER}:{ROOT / 'dev'}"},
     )
     if shutil.which("shellcheck") or CI:
-        job.check("shellcheck", "--shell=bash", *_shell_scripts())
+        job.check("shellcheck", *_shell_scripts())
     else:
         job.skip("shellcheck is not here: install it with 'apt-get install shellcheck'")
 
@@ -96,7 +97,10 @@ def galaxy(job: Job) -> None:
 
 
 def molecule(job: Job) -> None:
-    """Every scenario, end to end."""
+    """Every scenario, end to end; each playbook of a scenario counts."""
     if not list((ROOT / "extensions" / "molecule").glob("*/molecule.yml")):
         raise Stopped("extensions/molecule has no scenario")
-    job.check("molecule", "test", "--all", cwd=ROOT / "extensions")
+    code, printed = job.run("molecule", "test", "--all")
+    recap = printed.rpartition("SCENARIO RECAP")[2]
+    good, bad = (sum(map(int, re.findall(rf"\b{word}=(\d+)", recap))) for word in ("successful", "failed"))
+    job.counts.add(Counts(passed=good, failed=max(bad, int(code != 0))))
