@@ -1,0 +1,82 @@
+# Copyright (c) 2026, The netcert.ndes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options of the modules, for both entrances. The words about them stand in the documentation fragments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .extensions import KEY_USAGES
+
+_TRUST = ["ca_fingerprint", "ca_certificate_path", "ca_certificate_content"]
+
+_CONNECTION: dict[str, dict[str, Any]] = {
+    "url": {"type": "str", "required": True},
+    "timeout": {"type": "float", "default": 30.0},
+    "proxy": {"type": "str"},
+    "validate_certs": {"type": "bool", "default": True},
+    "ca_path": {"type": "path"},
+    "client_cert": {"type": "path"},
+    "client_key": {"type": "path"},
+    "ca_fingerprint": {"type": "list", "elements": "str"},
+    "ca_certificate_path": {"type": "path"},
+    "ca_certificate_content": {"type": "str"},
+    "ra_fingerprint": {"type": "list", "elements": "str"},
+    "require_ra_eku": {"type": "bool", "default": True},
+    "allow_sha1": {"type": "bool", "default": True},
+    "legacy_algorithms": {"type": "bool", "default": False},
+}
+
+_REQUEST: dict[str, dict[str, Any]] = {
+    "subject": {"type": "raw", "required": True},
+    "subject_alt_name": {"type": "list", "elements": "str", "default": []},
+    "key_usage": {"type": "list", "elements": "str", "choices": list(KEY_USAGES), "default": [], "no_log": False},
+    "key_usage_critical": {"type": "bool", "default": False},
+    "extended_key_usage": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "extended_key_usage_critical": {"type": "bool", "default": False},
+    "challenge_password": {"type": "str", "no_log": True},
+}
+
+_FILES: dict[str, dict[str, Any]] = {
+    "path": {"type": "path", "required": True},
+    "privatekey_path": {"type": "path", "required": True},
+    "privatekey_size": {"type": "int", "default": 2048, "no_log": False},
+    "privatekey_mode": {"type": "raw", "no_log": False},
+    "privatekey_owner": {"type": "str", "no_log": False},
+    "privatekey_group": {"type": "str", "no_log": False},
+    "chain_path": {"type": "path"},
+    "fullchain_path": {"type": "path"},
+    "mode": {"type": "raw"},
+    "owner": {"type": "str"},
+    "group": {"type": "str"},
+    "backup": {"type": "bool", "default": False},
+    "force": {"type": "bool", "default": False},
+}
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What AnsibleModule and validate_argument_spec both take: options, and rules between them."""
+
+    options: Mapping[str, Mapping[str, Any]]
+    rules: Mapping[str, Any] = field(default_factory=dict)
+
+    def arguments(self) -> dict[str, Any]:
+        """As keyword arguments."""
+        return {"argument_spec": {name: dict(option) for name, option in self.options.items()}, **self.rules}
+
+
+CA_INFO = Spec(_CONNECTION, {"mutually_exclusive": [_TRUST], "required_by": {"client_key": ["client_cert"]}})
+
+CERTIFICATE = Spec(
+    {**_CONNECTION, **_REQUEST, **_FILES},
+    {
+        "mutually_exclusive": [_TRUST],
+        "required_one_of": [_TRUST],
+        "required_by": {"client_key": ["client_cert"]},
+    },
+)

@@ -1,0 +1,110 @@
+# Copyright (c) 2026, The netcert.ndes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A SCEP client: one server, its capabilities and certificates, and what is asked of it (RFC 8894 section 2)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from .. import _deps
+from ..scep.algorithms import choose
+from ..scep.cacerts import read_ca_certificates
+from ..scep.capabilities import Capabilities
+from ..scep.certificates import self_signed
+from ..scep.constants import PkiStatus
+from ..scep.csr import build_csr
+from ..scep.replies import open_reply, select_issued
+from ..scep.requests import Identity, pkcs_req
+from ..scep.trust import CaCertificates, resolve
+from .errors import Refused
+from .failures import explain
+from .options import Request, Server
+from .transport import Transport
+
+try:
+    from cryptography import x509
+except ImportError as exc:
+    _deps.missing("cryptography", exc)
+
+
+def utc_now() -> dt.datetime:
+    """The time, aware, in UTC."""
+    return dt.datetime.now(dt.timezone.utc)
+
+
+@dataclass(frozen=True)
+class Issued:
+    """What an enrolment brought. `chain`: issuing CA first, up to the trust anchor."""
+
+    certificate: x509.Certificate
+    chain: tuple[x509.Certificate, ...]
+    transaction_id: str
+
+
+class Client:
+    """Talks to one server. What is asked for once is kept. Everything raises EnrollmentError or ScepError."""
+
+    def __init__(self, server: Server) -> None:
+        """Nothing is sent yet."""
+        self._server = server
+        self._transport = Transport(server.connection)
+        self._capabilities: Capabilities | None = None
+        self._offered: tuple[x509.Certificate, ...] | None = None
+
+    def __enter__(self) -> Client:
+        """For `with`."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the connection."""
+        self._transport.__exit__(kind, error, traceback)
+
+    def capabilities(self) -> Capabilities:
+        """What the server says that it can do."""
+        if self._capabilities is None:
+            self._capabilities = self._transport.capabilities()
+        return self._capabilities
+
+    def offered(self) -> tuple[x509.Certificate, ...]:
+        """The certificates of GetCACert, not yet judged."""
+        if self._offered is None:
+            self._offered = read_ca_certificates(self._transport.ca_certificates())
+        return self._offered
+
+    def ca(self) -> CaCertificates:
+        """The same, judged by the trust anchor: no secret is sent before this succeeds."""
+        return resolve(self.offered(), self._server.anchor, self._server.allowed, utc_now(), self._server.ra)
+
+    def enrol(self, key: Any, request: Request, challenge_password: str | None) -> Issued:
+        """PKCSReq, signed by a certificate of the client's own making."""
+        capabilities, allowed = self.capabilities(), self._server.allowed
+        digest, cipher = choose(capabilities, allowed)
+        ca = self.ca()
+        csr = build_csr(
+            key,
+            request.subject,
+            challenge_password=challenge_password,
+            extensions=request.extensions,
+            digest=digest,
+        )
+        signer = Identity(self_signed(key, request.subject, utc_now()), key)
+        message = pkcs_req(csr, signer, ca.recipient, digest, cipher)
+        reply = open_reply(
+            self._transport.pki_operation(message.message, post=capabilities.post), message, ca, allowed, utc_now()
+        )
+        if reply.status is PkiStatus.PENDING:
+            raise Refused(
+                f"The server keeps the request for approval (transactionID {message.transaction_id}), and waiting "
+                "for it is not supported yet; let the CA issue at once, or enrol anew."
+            )
+        if reply.status is not PkiStatus.SUCCESS:
+            raise Refused(explain(reply))
+        certificate, chain = select_issued(reply, key.public_key(), ca, utc_now())
+        return Issued(certificate, chain, message.transaction_id)

@@ -1,0 +1,54 @@
+# Copyright (c) 2026, The netcert.ndes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a driver needs of Ansible: the same small object, whether a module or an action plugin made it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import _deps
+from ..scep.errors import ScepError
+from .errors import EnrollmentError
+
+
+@dataclass(frozen=True)
+class Context:
+    """One call: validated options, the mode of the run, where relative paths start, and where warnings go."""
+
+    params: Mapping[str, Any]
+    check_mode: bool
+    folder: Path
+    warn: Callable[[str], None]
+
+    def path(self, option: str) -> Path | None:
+        """The absolute path that an option names, links not followed; None when the option is not set."""
+        value = self.params[option]
+        return self.folder / value if value else None
+
+
+Driver = Callable[[Context], "dict[str, Any]"]
+"""Does the work of a module: returns the result, raises EnrollmentError or ScepError with a sentence."""
+
+
+def perform(driver: Driver, context: Context) -> dict[str, Any]:
+    """Run a driver; its errors become a failed result with one sentence."""
+    absent = _deps.report()
+    if absent is not None:
+        return {"failed": True, "msg": absent}
+    try:
+        return {"failed": False, **driver(context)}
+    except (EnrollmentError, ScepError) as error:
+        return {"failed": True, "changed": False, "msg": str(error)}
+
+
+def run_module(module: Any, driver: Driver) -> None:
+    """The entrance of a module: `module` is an AnsibleModule."""
+    result = perform(driver, Context(module.params, module.check_mode, Path.cwd(), module.warn))
+    if result.pop("failed"):
+        module.fail_json(**result)
+    module.exit_json(**result)

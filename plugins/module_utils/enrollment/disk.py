@@ -1,0 +1,137 @@
+# Copyright (c) 2026, The netcert.ndes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is on disk already: certificate, key and record, read and put into the words of `decide`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from .. import _deps
+from ..scep._compat import not_after
+from ..scep.certificates import fingerprint, load_certificate, public_key, public_key_fingerprint
+from ..scep.errors import DecodeError
+from ..scep.trust import Trust
+from .decide import Found, FoundCertificate, FoundKey
+from .errors import FileError
+from .files import Target, read_file
+from .keys import read_key
+from .names import plain_alt_name, plain_name
+from .options import Outputs, Server, read_certificates
+from .record import Record, digest, read_record
+
+try:
+    from cryptography import x509
+except ImportError as exc:
+    _deps.missing("cryptography", exc)
+
+
+@dataclass
+class Disk:
+    """The files as they are; None for what is not there."""
+
+    outputs: Outputs
+    certificate: x509.Certificate | None
+    record: Record | None
+    key_data: bytes | None
+    loaded_key: Any = None
+
+    @property
+    def key_known(self) -> bool:
+        """Whether the key file is byte for byte the one of the last enrolment."""
+        return self.record is not None and self.key_data is not None and digest(self.key_data) == self.record.key_file
+
+    @property
+    def current(self) -> Record | None:
+        """The record, while it speaks of the certificate that is there."""
+        if self.record is None or self.certificate is None:
+            return None
+        return self.record if self.record.certificate == fingerprint(self.certificate) else None
+
+    def key(self) -> Any:
+        """The private key. Raises FileError for one that does not fit."""
+        if self.loaded_key is None and self.key_data is not None:
+            self.loaded_key = read_key(self.outputs.key.path, self.key_data, known=self.key_known)
+        return self.loaded_key
+
+    def found_key(self) -> FoundKey | None:
+        """What is known of the key, without loading it where the record knows."""
+        if self.key_data is None:
+            return None
+        if self.record is not None and self.key_known:
+            return FoundKey(self.record.public_key, self.record.key_bits)
+        public = self.key().public_key()
+        return FoundKey(public_key_fingerprint(public), public.key_size)
+
+    def found(self, trusted: bool | None) -> Found:
+        """All of it, for `decide`."""
+        return Found(
+            None if self.certificate is None else _found_certificate(self.certificate, trusted),
+            self.found_key(),
+            None if self.record is None else self.record.recorded(),
+        )
+
+    def chain(self, server: Server, now: dt.datetime) -> tuple[x509.Certificate, ...] | None:
+        """The certificates above the one on disk, up to the trust anchor, as far as local files tell; else None."""
+        if self.certificate is None:
+            return None
+        pool: list[x509.Certificate] = []
+        for pem in self.current.chain if self.current else ():
+            pool += _certificates(pem.encode("ascii"))
+        if not pool:
+            for target in (self.outputs.chain, self.outputs.fullchain):
+                data = None if target is None else read_file(target.option, target.path)
+                pool += _certificates(data) if data else []
+        return Trust(server.anchor, server.ra, server.allowed, tuple(pool)).path(self.certificate, now)
+
+
+def read_disk(outputs: Outputs) -> Disk:
+    """Read the files. Raises FileError for a certificate or a key that is none: it is somebody's, and stays."""
+    data = read_file("path", outputs.certificate.path)
+    record = read_file("path", outputs.record.path)
+    return Disk(
+        outputs,
+        None if data is None else _certificate(outputs.certificate, data),
+        None if record is None else read_record(record),
+        read_file("privatekey_path", outputs.key.path),
+    )
+
+
+def _certificate(target: Target, data: bytes) -> x509.Certificate:
+    try:
+        certificate = load_certificate(data)
+        public_key(certificate)
+    except DecodeError:
+        raise FileError(
+            f"{target.option}: '{target.path}' exists and is not a certificate; remove it, or name another file."
+        ) from None
+    return certificate
+
+
+def _certificates(data: bytes) -> tuple[x509.Certificate, ...]:
+    try:
+        return read_certificates(data)
+    except DecodeError:
+        return ()
+
+
+def _found_certificate(certificate: x509.Certificate, trusted: bool | None) -> FoundCertificate:
+    return FoundCertificate(
+        fingerprint(certificate),
+        public_key_fingerprint(public_key(certificate)),
+        plain_name(certificate.subject),
+        _alt_names(certificate),
+        not_after(certificate),
+        trusted,
+    )
+
+
+def _alt_names(certificate: x509.Certificate) -> tuple[str, ...]:
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, ValueError, x509.DuplicateExtension):
+        return ()
+    return tuple(sorted({plain_alt_name(name) for name in names}))

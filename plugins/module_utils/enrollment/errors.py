@@ -1,0 +1,30 @@
+# Copyright (c) 2026, The netcert.ndes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What goes wrong on the client's side, each as one sentence that a user can act on."""
+
+from __future__ import annotations
+
+
+class EnrollmentError(Exception):
+    """Base of the client's own errors; the text is the sentence."""
+
+
+class OptionError(EnrollmentError):
+    """An option has a value that cannot be meant. The sentence names the option, what was found and what to do."""
+
+    def __init__(self, option: str, complaint: str) -> None:
+        super().__init__(f"{option}: {complaint}")
+
+
+class FileError(EnrollmentError):
+    """A file cannot be read or written."""
+
+
+class TransportError(EnrollmentError):
+    """The server cannot be reached, or what answers there is no SCEP server."""
+
+
+class Refused(EnrollmentError):
+    """The server answered the request with FAILURE, or did not decide yet."""

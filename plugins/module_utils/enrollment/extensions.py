@@ -1,0 +1,82 @@
+# Copyright (c) 2026, The netcert.ndes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The extensions of a request: alternative names, key usage, extended key usage."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .. import _deps
+from .errors import OptionError
+from .names import read_alt_names
+
+if TYPE_CHECKING:
+    from .decide import Asked
+
+try:
+    from cryptography import x509
+except ImportError as exc:
+    _deps.missing("cryptography", exc)
+
+KEY_USAGES = {
+    "digitalSignature": "digital_signature",
+    "contentCommitment": "content_commitment",
+    "keyEncipherment": "key_encipherment",
+    "dataEncipherment": "data_encipherment",
+    "keyAgreement": "key_agreement",
+    "keyCertSign": "key_cert_sign",
+    "cRLSign": "crl_sign",
+    "encipherOnly": "encipher_only",
+    "decipherOnly": "decipher_only",
+}
+"""Bits of keyUsage (RFC 5280 section 4.2.1.3) -> words of the library."""
+
+EXTENDED_KEY_USAGES = {
+    "serverAuth": "1.3.6.1.5.5.7.3.1",
+    "clientAuth": "1.3.6.1.5.5.7.3.2",
+    "codeSigning": "1.3.6.1.5.5.7.3.3",
+    "emailProtection": "1.3.6.1.5.5.7.3.4",
+    "timeStamping": "1.3.6.1.5.5.7.3.8",
+    "OCSPSigning": "1.3.6.1.5.5.7.3.9",
+    "ipsecIKE": "1.3.6.1.5.5.7.3.17",
+    "msSmartcardLogin": "1.3.6.1.4.1.311.20.2.2",
+    "anyExtendedKeyUsage": "2.5.29.37.0",
+}
+"""Purposes by name (RFC 5280 section 4.2.1.12, RFC 4945 section 5.1.3.12); others are asked for by their OID."""
+
+_DOTTED = re.compile(r"[0-2](\.\d+)+")
+_NAMES = {oid: name for name, oid in EXTENDED_KEY_USAGES.items()}
+
+
+def extended_key_usage(value: str) -> str:
+    """The canonical form of a purpose: its name in the table, otherwise its dotted identifier. Raises OptionError."""
+    if _DOTTED.fullmatch(value):
+        return _NAMES.get(value, value)
+    for name in EXTENDED_KEY_USAGES:
+        if name.lower() == value.lower():
+            return name
+    known = ", ".join(EXTENDED_KEY_USAGES)
+    raise OptionError(
+        "extended_key_usage", f"'{value}' is not a purpose that is known here ({known}, or a dotted OID)."
+    )
+
+
+def build_extensions(asked: Asked) -> Sequence[tuple[x509.ExtensionType, bool]]:
+    """(extension, critical) pairs for a PKCS#10 request. Raises OptionError."""
+    found: list[tuple[x509.ExtensionType, bool]] = []
+    if asked.subject_alt_name:
+        found.append((x509.SubjectAlternativeName(read_alt_names(asked.subject_alt_name)), False))
+    if asked.key_usage:
+        bits = {word: name in asked.key_usage for name, word in KEY_USAGES.items()}
+        try:
+            found.append((x509.KeyUsage(**bits), asked.key_usage_critical))
+        except ValueError as error:
+            raise OptionError("key_usage", f"{error}.") from None
+    if asked.extended_key_usage:
+        identifiers = [x509.ObjectIdentifier(EXTENDED_KEY_USAGES.get(name, name)) for name in asked.extended_key_usage]
+        found.append((x509.ExtendedKeyUsage(identifiers), asked.extended_key_usage_critical))
+    return found

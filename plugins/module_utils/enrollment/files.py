@@ -1,0 +1,350 @@
+# Copyright (c) 2026, The netcert.ndes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A set of files that is written as one: key and certificate on disk always belong together.
+
+Each file is first written in full beside its target, with its final owner and mode. Then a journal names all of them,
+and from this moment on the change counts as made: renames follow, and a run that finds the journal of a killed one
+completes it. Where a rename fails, what was renamed before is put back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import grp
+import json
+import os
+import pwd
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import FileError, OptionError
+
+_NEW = ".scep-new"
+_OLD = ".scep-old"
+JOURNAL = ".scep-journal"
+Move = tuple[Path, Path, Path]
+"""(staged, target, saved): what becomes what, and under which name the former content is kept meanwhile."""
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """Mode, owner and group as wanted. None keeps those of a file that is replaced; a new one gets `default_mode`."""
+
+    mode: int | None = None
+    uid: int | None = None
+    gid: int | None = None
+    default_mode: int = 0o644
+
+
+@dataclass(frozen=True)
+class Target:
+    """A file of the set: its real path, links followed, and its attributes. `option` names it in sentences."""
+
+    option: str
+    path: Path
+    attributes: Attributes
+
+    @property
+    def staged(self) -> Path:
+        """Where the new content waits."""
+        return self.path.with_name(f".{self.path.name}{_NEW}")
+
+    @property
+    def saved(self) -> Path:
+        """A second name of the old content until the set is complete."""
+        return self.path.with_name(f".{self.path.name}{_OLD}")
+
+
+def read_attributes(prefix: str, mode: Any, owner: str | None, group: str | None, default_mode: int) -> Attributes:
+    """From options: octal mode as string or number, owner and group as name or number. Raises OptionError."""
+    number = mode
+    if isinstance(mode, str):
+        try:
+            number = int(mode, 8)
+        except ValueError:
+            number = -1
+    if number is not None and not 0 <= number <= 0o7777:
+        raise OptionError(f"{prefix}mode", f"'{mode}' is not an octal mode such as '0640'; put it in quotes.")
+    return Attributes(
+        number,
+        _identifier(f"{prefix}owner", owner, lambda name: pwd.getpwnam(name).pw_uid),
+        _identifier(f"{prefix}group", group, lambda name: grp.getgrnam(name).gr_gid),
+        default_mode,
+    )
+
+
+def _identifier(option: str, name: str | None, find: Any) -> int | None:
+    if name is None:
+        return None
+    try:
+        return int(find(name))
+    except KeyError:
+        if name.isdigit():
+            return int(name)
+        raise OptionError(option, f"'{name}' is not known on this host.") from None
+
+
+def read_target(option: str, path: Path, attributes: Attributes) -> Target:
+    """Follow links, so that a link stays and what it points to is replaced. Raises FileError."""
+    real = Path(os.path.realpath(str(path)))
+    if real.is_symlink():
+        raise FileError(f"{option}: '{path}' is a symbolic link that leads round in a circle.")
+    if real.exists() and not real.is_file():
+        raise FileError(f"{option}: '{path}' exists and is not a regular file.")
+    if not real.parent.is_dir():
+        raise FileError(f"{option}: the folder '{real.parent}' does not exist; create it first.")
+    return Target(option, real, attributes)
+
+
+def read_file(option: str, path: Path, limit: int = 1024 * 1024) -> bytes | None:
+    """The content, or None when there is no file. Raises FileError."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise FileError(f"{option}: '{path}' cannot be read: {error.strerror}.") from None
+    if len(data) > limit:
+        raise FileError(f"{option}: '{path}' has more than {limit} octets, so it is not what is meant.")
+    return data
+
+
+def check_writable(targets: Sequence[Target], *, touch: bool) -> None:
+    """Find out before anything is asked of the server whether all files can be written. Raises FileError.
+
+    With `touch` a small file is really written and removed; without, permissions alone are looked at.
+    """
+    for target in targets:
+        folder = target.path.parent
+        if not os.access(str(folder), os.W_OK | os.X_OK):
+            raise FileError(f"{target.option}: nothing can be written to the folder '{folder}': {_denied(folder)}.")
+        wanted = target.attributes
+        if os.geteuid() != 0 and wanted.uid not in (None, os.geteuid()):
+            raise FileError(f"{target.option}: only root can give '{target.path}' to another owner.")
+        if os.geteuid() != 0 and wanted.gid not in (None, os.getegid(), *os.getgroups()):
+            raise FileError(f"{target.option}: only root or a member can give '{target.path}' to another group.")
+        if touch:
+            trial = target.path.with_name(f".{target.path.name}.scep-{os.getpid()}")
+            try:
+                _create(trial, b"\0" * 16384, Attributes(default_mode=0o600), None)
+            except OSError as error:
+                raise FileError(
+                    f"{target.option}: nothing can be written to the folder '{folder}': {error.strerror}."
+                ) from None
+            finally:
+                trial.unlink(missing_ok=True)
+
+
+def _denied(folder: Path) -> str:
+    read_only = os.statvfs(str(folder)).f_flag & os.ST_RDONLY
+    return os.strerror(errno.EROFS if read_only else errno.EACCES)
+
+
+def attributes_differ(target: Target) -> bool:
+    """Whether an existing file has another mode, owner or group than wanted."""
+    found = target.path.stat()
+    wanted = target.attributes
+    return (
+        wanted.mode not in (None, stat.S_IMODE(found.st_mode))
+        or wanted.uid not in (None, found.st_uid)
+        or wanted.gid not in (None, found.st_gid)
+    )
+
+
+def set_attributes(target: Target) -> None:
+    """Give an existing file the wanted mode, owner and group. Raises FileError."""
+    wanted = target.attributes
+    try:
+        os.chown(target.path, -1 if wanted.uid is None else wanted.uid, -1 if wanted.gid is None else wanted.gid)
+        if wanted.mode is not None:
+            target.path.chmod(wanted.mode)
+    except OSError as error:
+        raise FileError(f"{target.option}: '{target.path}' cannot be changed: {error.strerror}.") from None
+
+
+def back_up(target: Target, moment: str) -> Path | None:
+    """Copy an existing file, with its owner and mode, to a name with the time in it. Raises FileError."""
+    data = read_file(target.option, target.path)
+    if data is None:
+        return None
+    copy = target.path.with_name(f"{target.path.name}.{moment}~")
+    try:
+        copy.unlink(missing_ok=True)
+        _create(copy, data, Attributes(), target.path.stat())
+    except OSError as error:
+        raise FileError(f"{target.option}: no backup '{copy}' can be written: {error.strerror}.") from None
+    return copy
+
+
+class Transaction:
+    """Writes a set of files. The journal stands beside `home`, the certificate."""
+
+    def __init__(self, home: Path) -> None:
+        """Nothing is touched yet."""
+        self._journal = home.with_name(f".{home.name}{JOURNAL}")
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether an earlier run was killed between its journal and its end."""
+        return self._journal.exists()
+
+    def recover(self, targets: Sequence[Target]) -> bool:
+        """Complete what a killed run began, and remove what it left of a change that it had not decided on.
+
+        Returns whether files were changed. Raises FileError.
+        """
+        leftovers = [path for target in targets for path in (target.staged, target.saved)]
+        if not self.interrupted and not any(path.exists() for path in leftovers):
+            return False
+        with self._locked():
+            if self.interrupted:
+                self._complete(self._read_journal())
+                return True
+            for path in leftovers:
+                path.unlink(missing_ok=True)
+        return False
+
+    def commit(self, contents: Sequence[tuple[Target, bytes]]) -> None:
+        """Write all, in this order, or nothing. Raises FileError."""
+        with self._locked():
+            if self.interrupted:
+                self._complete(self._read_journal())
+            staged: list[Target] = []
+            try:
+                for target, data in contents:
+                    target.staged.unlink(missing_ok=True)
+                    staged.append(target)
+                    found = target.path.stat() if target.path.exists() else None
+                    _create(target.staged, data, target.attributes, found)
+                    target.saved.unlink(missing_ok=True)
+                moves = [(target.staged, target.path, target.saved) for target in staged]
+                self._write_journal(moves)
+            except OSError as error:
+                for target in staged:
+                    target.staged.unlink(missing_ok=True)
+                raise FileError(
+                    f"{staged[-1].option}: '{staged[-1].path}' cannot be written: {error.strerror}."
+                ) from None
+            self._complete(moves)
+
+    def _complete(self, moves: Sequence[Move]) -> None:
+        """Rename all; when one cannot be, put back those before it. What is renamed already is left alone."""
+        done: list[tuple[Path, Path]] = []
+        try:
+            for staged, target, saved in moves:
+                if staged.exists():
+                    done.append((target, saved))
+                    if target.exists() and not saved.exists():
+                        _keep(target, saved)
+                    staged.replace(target)
+        except OSError as error:
+            self._undo(done, moves)
+            raise FileError(f"'{done[-1][0]}' cannot be replaced: {error.strerror}.") from None
+        for folder in {target.parent for _, target, _ in moves}:
+            _sync_folder(folder)
+        self._remove_journal()
+        for _, _, saved in moves:
+            saved.unlink(missing_ok=True)
+
+    def _undo(self, done: Sequence[tuple[Path, Path]], moves: Sequence[Move]) -> None:
+        """Put back what was renamed, under a journal of its own; the last one of `done` is the one that failed."""
+        *renamed, (_, unused) = done
+        back = [(saved, target, saved) for target, saved in renamed if saved.exists()]
+        self._write_journal(back)
+        for staged, _, _ in moves:
+            staged.unlink(missing_ok=True)
+        unused.unlink(missing_ok=True)
+        for target, saved in renamed:
+            if saved.exists():
+                saved.replace(target)
+            else:
+                target.unlink(missing_ok=True)
+        self._remove_journal()
+
+    def _write_journal(self, moves: Sequence[Move]) -> None:
+        """From the rename of this file on, the moves are to be completed."""
+        rows = [[str(path) for path in move] for move in moves]
+        staged = self._journal.with_name(self._journal.name + _NEW)
+        staged.unlink(missing_ok=True)
+        _create(staged, json.dumps(rows).encode("utf-8"), Attributes(mode=0o600), None)
+        for folder in {target.parent for _, target, _ in moves}:
+            _sync_folder(folder)
+        staged.replace(self._journal)
+        _sync_folder(self._journal.parent)
+
+    def _read_journal(self) -> list[Move]:
+        """Raises FileError for a journal that this user's runs cannot have written: its names are acted upon."""
+        sentence = f"The journal '{self._journal}' of an earlier run cannot be used"
+        found = self._journal.lstat()
+        if not stat.S_ISREG(found.st_mode) or found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
+            raise FileError(f"{sentence}: others can write it; look into the folder, then remove it.")
+        try:
+            rows = json.loads(self._journal.read_bytes())
+            return [(Path(staged), Path(target), Path(saved)) for staged, target, saved in rows]
+        except (OSError, ValueError, TypeError) as error:
+            raise FileError(f"{sentence}: {error}; look into the folder, then remove it.") from None
+
+    def _remove_journal(self) -> None:
+        self._journal.unlink(missing_ok=True)
+        _sync_folder(self._journal.parent)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One writer at a time in this folder; a killed one lets go by itself."""
+        folder = self._journal.parent
+        try:
+            descriptor = os.open(str(folder), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise FileError(f"The folder '{folder}' cannot be opened: {error.strerror}.") from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def _create(path: Path, data: bytes, wanted: Attributes, found: os.stat_result | None) -> None:
+    """Write a new file, readable by nobody else until it has its owner. `found`: the file that it will replace."""
+    descriptor = os.open(str(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        _own(descriptor, wanted, found)
+        mode = wanted.mode
+        if mode is None:
+            mode = wanted.default_mode if found is None else stat.S_IMODE(found.st_mode)
+        os.fchmod(descriptor, mode)
+        os.fsync(descriptor)
+
+
+def _own(descriptor: int, wanted: Attributes, found: os.stat_result | None) -> None:
+    if found is not None:  # who may not keep somebody else's ownership writes a file of his own, as any editor does
+        for uid, gid in ((found.st_uid, -1), (-1, found.st_gid)):
+            with contextlib.suppress(PermissionError):
+                os.fchown(descriptor, uid, gid)
+    if wanted.uid is not None or wanted.gid is not None:
+        os.fchown(descriptor, -1 if wanted.uid is None else wanted.uid, -1 if wanted.gid is None else wanted.gid)
+
+
+def _keep(path: Path, saved: Path) -> None:
+    """A second name for a file, or a copy where the file system knows no second names."""
+    try:
+        os.link(str(path), str(saved), follow_symlinks=False)
+    except OSError:
+        _create(saved, path.read_bytes(), Attributes(), path.stat())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(str(folder), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
