@@ -175,11 +175,19 @@ def _ip_address(text: str) -> x509.GeneralName:
     return x509.IPAddress(ipaddress.ip_address(text))
 
 
+def _email_address(text: str) -> x509.GeneralName:
+    return x509.RFC822Name(text)
+
+
+def _uri(text: str) -> x509.GeneralName:
+    return x509.UniformResourceIdentifier(text)
+
+
 _ALT_NAMES: dict[str, Callable[[str], x509.GeneralName]] = {
     "dns": _dns_name,
     "ip": _ip_address,
-    "email": x509.RFC822Name,
-    "uri": x509.UniformResourceIdentifier,
+    "email": _email_address,
+    "uri": _uri,
 }
 
 

@@ -74,6 +74,7 @@ def read_record(data: bytes) -> Record | None:
 
 def _read_asked(fields: Mapping[str, Any]) -> Asked:
     subject = tuple(tuple((str(word), str(value)) for word, value in rdn) for rdn in fields["subject"])
-    lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list) and name != "subject"}
-    flags = {name: value for name, value in fields.items() if isinstance(value, bool)}
-    return Asked(subject=subject, **lists, **flags)
+    others: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in fields.items() if name != "subject"
+    }
+    return Asked(subject=subject, **others)
