@@ -121,7 +121,7 @@ certificates:
       description: Serial number.
       returned: always
       type: int
-      sample: 129949545437846230148254393103018350609
+      sample: 129977589328904132157304767944528680977
     not_before:
       description: Start of the validity, ISO 8601 in UTC.
       returned: always
@@ -146,17 +146,17 @@ certificates:
           description: SHA-1, to be compared only where nothing better is known.
           returned: always
           type: str
-          sample: "5f:0e:1c:5a:9f:35:a1:40:69:84:b9:70:06:2b:4e:6b:2c:d9:a1:f0"
+          sample: "28:76:87:65:e8:97:1b:61:62:31:78:70:bd:d8:2a:0c:7f:9a:97:1b"
         md5:
           description: MD5, as the web pages of NDES print it; to be compared only where nothing better is known.
           returned: always
           type: str
-          sample: "0f:37:64:4c:3e:5b:8a:bd:d3:36:a1:5d:c7:2e:40:11"
+          sample: "38:30:d7:86:69:ee:54:8f:b6:28:fe:70:4f:61:7b:e7"
     public_key_fingerprint:
       description: SHA-256 fingerprint of the public key, that is of its SubjectPublicKeyInfo.
       returned: always
       type: str
-      sample: "d9:b9:8e:aa:3c:ac:93:1a:b5:7c:95:ba:70:51:0a:8d:bd:00:22:ee:db:ce:0e:00:c2:d1:9a:eb:0d:f3:4a:73"
+      sample: "64:96:41:63:30:72:7d:26:d5:09:2e:7f:6e:af:e1:f8:89:ec:28:9b:ad:09:d5:57:8e:bb:ca:1a:a3:3d:a1:91"
     certificate:
       description: The certificate, in PEM.
       returned: always

@@ -101,7 +101,8 @@ options:
     description:
       - Subject to ask for.
       - A string is read as RFC 4514 has it, the most specific part first, such as V(CN=sw1.example.com,O=Example,C=DE).
-      - A mapping such as C({C: DE, O: Example, CN: sw1.example.com}), or a list of such mappings with one RDN each, is
+      - >-
+        A mapping such as C({C: DE, O: Example, CN: sw1.example.com}), or a list of such mappings with one RDN each, is
         taken in the order of the certificate. A list is needed where an attribute occurs several times at different
         places.
       - Attributes go by their short names, long names or dotted object identifiers.
