@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Callable
 
-from toolchain import environments, interpreters, runner
+from toolchain import demonstration, environments, interpreters, runner
 from toolchain.legs import LEGS
 from toolchain.places import BUILD, CACHE, VENV, Failure, say
 
@@ -20,10 +20,9 @@ def venv(_names: list[str]) -> int:
 
 
 def demo(_names: list[str]) -> int:
-    """Run the demonstration playbook in the place of this process, so that Ctrl-C reaches it alone."""
-    playbook = str(environments.build_main().bin / "ansible-playbook")
-    path = os.pathsep.join([str(VENV / "bin"), *interpreters.plain_path()])
-    os.execve(playbook, [playbook, "netcert.ndes.demo"], {**os.environ, "PATH": path})
+    """Run the demonstration playbook."""
+    playbook = environments.build_main().bin / "ansible-playbook"
+    return demonstration.run(playbook, os.pathsep.join([str(VENV / "bin"), *interpreters.plain_path()]))
 
 
 def check(names: list[str]) -> int:

@@ -18,8 +18,10 @@ SERVER = ROOT / "roles" / "scep_server" / "files"
 
 def _shell_scripts() -> list[Path]:
     def is_shell(path: Path) -> bool:
+        if path.suffix:
+            return path.suffix == ".sh"
         with (ROOT / path).open("rb") as script:
-            return path.suffix == ".sh" or script.readline() in {b"#!/usr/bin/env bash\n", b"#!/bin/sh\n"}
+            return script.readline() in {b"#!/usr/bin/env bash\n", b"#!/bin/sh\n"}
 
     return [path for path in worktree.files() if is_shell(path)]
 
