@@ -169,7 +169,7 @@ def test_pyenv_s_newest_patch_release_comes_first(monkeypatch: pytest.MonkeyPatc
 def test_without_root_the_one_command_is_printed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(debian.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
     monkeypatch.setattr(debian, "PROOF", {"one": "no-such-command", "two": "no/such/file*", "three": "sh"})
     monkeypatch.setattr(debian, "CI", False)
     debian.ensure(["two", "one", "three"])
