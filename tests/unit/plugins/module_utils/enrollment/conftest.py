@@ -1,0 +1,105 @@
+# Copyright (c) 2026, The netcert.ndes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.argspec import CA_INFO, CERTIFICATE, Spec
+from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.context import Context
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import fingerprint
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from support import pki as pki_module
+from support.awkward import Awkward
+from support.pki import Pki
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No proxy and no CA bundle of the machine that runs the tests."""
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture(scope="session")
+def pki() -> Pki:
+    """The session's small PKI."""
+    return pki_module.shared()
+
+
+@pytest.fixture
+def server() -> Iterator[Awkward]:
+    """A SCEP server that behaves until it is told otherwise."""
+    server = Awkward()
+    yield server
+    server.close()
+
+
+def pem_key(key: Any) -> bytes:
+    """PKCS#8 in PEM."""
+    data: bytes = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return data
+
+
+@pytest.fixture(scope="session")
+def tls_files(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path, Path, Path]]:
+    """(certificate, key, CA) of a TLS server on 127.0.0.1, by the label of its CA."""
+
+    def make(label: str) -> tuple[Path, Path, Path]:
+        folder = tmp_path_factory.mktemp("tls")
+        ca = pki_module.authority(f"TLS CA {label}", f"tls-{label}")
+        address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+        key_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.key.public_key())
+        leaf = pki_module.leaf("127.0.0.1", "tls-server", ca, extensions=[(address, False), (key_id, False)])
+        files = folder / "cert.pem", folder / "key.pem", folder / "ca.pem"
+        files[0].write_bytes(leaf.certificate.public_bytes(Encoding.PEM))
+        files[1].write_bytes(pem_key(leaf.key))
+        files[2].write_bytes(ca.certificate.public_bytes(Encoding.PEM))
+        return files
+
+    return make
+
+
+class Run:
+    """A call of a driver with options as a task has them, defaults filled in."""
+
+    def __init__(self, folder: Path, spec: Spec, **options: Any) -> None:
+        self.folder, self.spec, self.options, self.warnings = folder, spec, options, []  # type: ignore[var-annotated]
+
+    def context(self, *, check_mode: bool = False, **options: Any) -> Context:
+        """The context of one call."""
+        params: dict[str, Any] = {name: option.get("default") for name, option in self.spec.options.items()}
+        given = {**self.options, **options}
+        assert set(given) <= set(params)
+        return Context({**params, **given}, check_mode, self.folder, self.warnings.append)
+
+
+@pytest.fixture
+def certificate_task(tmp_path: Path, server: Awkward) -> Run:
+    """A task of scep_certificate, pinned to the server's CA, with files in the test's folder."""
+    return Run(
+        tmp_path,
+        CERTIFICATE,
+        url=server.url,
+        ca_fingerprint=[fingerprint(server.pki.ca.certificate)],
+        challenge_password="Pa55-word",
+        subject="CN=sw1.example.com,O=Example",
+        subject_alt_name=["DNS:sw1.example.com"],
+        path="sw1.pem",
+        privatekey_path="sw1.key",
+        timeout=5.0,
+    )
+
+
+@pytest.fixture
+def info_task(tmp_path: Path, server: Awkward) -> Run:
+    """A task of scep_ca_info, without a trust anchor."""
+    return Run(tmp_path, CA_INFO, url=server.url, timeout=5.0)
