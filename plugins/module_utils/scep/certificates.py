@@ -135,7 +135,8 @@ def parse_fingerprint(text: str) -> Fingerprint:
 
     Raises ValueError with a sentence.
     """
-    digits = _NOT_DIGITS.sub("", _LABEL.sub("", text))
+    label = _LABEL.match(text)
+    digits = _NOT_DIGITS.sub("", text[label.end() :] if label else text)
     try:
         value = bytes.fromhex(digits)
     except ValueError:
@@ -144,7 +145,10 @@ def parse_fingerprint(text: str) -> Fingerprint:
         raise ValueError(
             f"'{text}' is not a fingerprint: it has {len(digits)} hexadecimal digits; SHA-256 has 64, SHA-1 40, MD5 32."
         )
-    return Fingerprint(_FINGERPRINT_DIGESTS[len(value)], value)
+    digest = _FINGERPRINT_DIGESTS[len(value)]
+    if label and label[1].lower().replace("-", "") != digest:
+        raise ValueError(f"'{text}' is not a fingerprint: {len(digits)} hexadecimal digits are no {label[1]} digest.")
+    return Fingerprint(digest, value)
 
 
 def is_ca(certificate: x509.Certificate) -> bool:
