@@ -12,9 +12,10 @@ author: The netcert.ndes contributors (@netcert)
 version_added: 0.1.0
 short_description: Pack the reference SCEP server into one file
 description:
-  - Makes a ZIP archive that Python runs as it is, with the reference server and the protocol core that it shares with the
-    modules of this collection.
-  - The same sources always give the same bytes, so that M(ansible.builtin.copy) finds nothing to do when nothing changed.
+  - Makes a ZIP archive that Python runs as it is, with the reference server and the protocol core that it shares with
+    the modules of this collection.
+  - The same sources always give the same bytes, so that M(ansible.builtin.copy) finds nothing to do when nothing has
+    changed.
   - Made for the role P(netcert.ndes.scep_server#role). It is not meant for other uses and may change at any time.
 options: {}
 seealso:

@@ -26,9 +26,9 @@ def start(state: Path, settings: Settings, pid_file: Path, log_file: Path) -> tu
 
     Raises ServerError with what the log says when it does not come up.
     """
-    serve.check(state, settings)
     if (pid := pidfile.running(pid_file)) is not None:
         raise ServerError(f"A server is running already (pid {pid}, {pid_file}).")
+    serve.check(state, settings)
     log_from = log_file.stat().st_size if log_file.exists() else 0
     reading, writing = os.pipe()
     sys.stdout.flush()

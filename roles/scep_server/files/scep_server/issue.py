@@ -26,7 +26,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from . import challenges, pki
-from .errors import Refusal, StoreBusy
+from .errors import Refusal
 from .policy import certificate_builder
 from .server import Server
 from .store import Issued, Key, Record, epoch
@@ -86,6 +86,17 @@ def enroll(server: Server, call: Call) -> bytes:
     verify_csr(csr, server.allowed)
     if server.settings.signer_key_must_match and not same_key(csr.public_key, signer.public_key()):
         raise Refusal(FailInfo.BAD_REQUEST, "The request is signed with another key than the one it asks to certify.")
+    try:
+        return _first(server, call, csr, key, 0 if earlier is None else earlier.generation + 1)
+    except Refusal:
+        # The same request, sent twice at once: the other one was faster, and the password is gone.
+        winner = server.store.find_issued(key)
+        if winner is None or not _is_retransmission(server, winner, call.now):
+            raise
+        return _again(server, call, csr, winner)
+
+
+def _first(server: Server, call: Call, csr: CertificateRequest, key: Key, generation: int) -> bytes:
     challenge_id = challenges.check(server.store, server.pki.otp_key, csr.challenge_password, call.now)
     serial = pki.new_serial()
     builder = certificate_builder(csr, server.settings, server.pki, serial, call.now)
@@ -94,17 +105,12 @@ def enroll(server: Server, call: Call) -> bytes:
     except (ValueError, TypeError) as error:  # a name that can be read but not be written
         raise Refusal(FailInfo.BAD_REQUEST, f"The request cannot be certified: {error}.") from None
     answer = _answer(server, call, certificate)
-    row = _row(call, key, certificate, subject_text(csr), 0 if earlier is None else earlier.generation + 1)
+    row = _row(call, key, certificate, subject_text(csr), generation)
     row["challenge_id"] = challenge_id
     line = call.record("issued", subject=row["subject"], challenge_id=challenge_id, serial=row["serial"])
-    if server.store.issue(row, challenge_id, line):
-        return answer
-    # Somebody was faster: the same request sent twice, or another one with the same password.
-    winner = server.store.find_issued(key)
-    if winner is not None and _is_retransmission(server, winner, call.now):
-        return _again(server, call, csr, winner)
-    found = challenges.check(server.store, server.pki.otp_key, csr.challenge_password, call.now)
-    raise StoreBusy(f"The certificate could not be kept, and challenge password {found} is still unused.")
+    if not server.store.issue(row, challenge_id, line):
+        raise challenges.lost(challenge_id)
+    return answer
 
 
 def _key(call: Call, csr: CertificateRequest, signer: x509.Certificate) -> Key:

@@ -92,7 +92,10 @@ def _pki_operation(server: Server, asked: Asked) -> Answer:
 
 
 def _as_refusal(error: MessageError) -> Refusal:
-    return Refusal(error.fail_info if error.fail_info is not None else FailInfo.BAD_REQUEST, str(error))
+    """Some errors tell a client less than they know: the cause is for the log and the audit."""
+    fail_info = error.fail_info if error.fail_info is not None else FailInfo.BAD_REQUEST
+    reason = f"{error} ({error.__cause__})" if error.__cause__ is not None else str(error)
+    return Refusal(fail_info, str(error), reason=reason)
 
 
 def _refuse(server: Server, asked: Asked, header: RequestHeader, refusal: Refusal) -> bytes:

@@ -11,6 +11,7 @@ import dataclasses
 import json
 import logging
 import os
+import socket
 import ssl
 import sys
 from pathlib import Path
@@ -23,7 +24,7 @@ from .app import Application
 from .errors import ServerError, StateError
 from .pidfile import PidFile
 from .server import open_server, utc_now
-from .settings import Settings
+from .settings import Settings, split_address
 from .worker import REQUEST_LINE, Worker
 
 log = logging.getLogger("scep_server")
@@ -94,6 +95,7 @@ def check(state: Path, settings: Settings) -> None:
     server.store.close()
     if (objection := pki.expired(server.pki, utc_now())) is not None:
         raise StateError(objection)
+    _check_address(settings)
     if settings.tls_certificate:
         try:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -104,6 +106,19 @@ def check(state: Path, settings: Settings) -> None:
             ) from None
 
 
+def _check_address(settings: Settings) -> None:
+    """gunicorn would try for five seconds and end without a word."""
+    host, port = split_address(settings.bind)
+    try:
+        found = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise ServerError(f"The server cannot listen on {settings.bind}: {error.strerror}.") from None
+
+
 def run(state: Path, settings: Settings, pid_file: Path, ready: int | None = None) -> None:
     """Serve until a signal ends it. Raises ServerError when it cannot start.
 
@@ -111,12 +126,12 @@ def run(state: Path, settings: Settings, pid_file: Path, ready: int | None = Non
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("gunicorn.error").propagate = False
-    check(state, settings)
     master = os.getpid()
     held = PidFile(pid_file)
     held.acquire()
     log.info("a SCEP server for reference and for tests, not a production CA; state in %s", state)
     try:
+        check(state, settings)
         _Gunicorn(state, settings, ready).run()
     except SystemExit as end:
         if os.getpid() == master and end.code not in (0, None):

@@ -290,8 +290,17 @@ def open_store(url: str, state: Path, threads: int = 1) -> Store:
     """Connect to a database made by `create`. Raises StateError with a sentence."""
     engine = _engine(url, state, threads)
     try:
-        if not url and not (state / FILE).exists():
-            raise StateError(f"{state} has no database: run 'scep-server --state {state} init' first.")
+        _check_version(engine, None if url else state)
+    except StateError:
+        engine.dispose()
+        raise
+    return Store(engine)
+
+
+def _check_version(engine: sa.Engine, state: Path | None) -> None:
+    if state is not None and not (state / FILE).exists():
+        raise StateError(f"{state} has no database: run 'scep-server --state {state} init' first.")
+    try:
         with engine.connect() as connection:
             version = int(connection.execute(_PING).scalar_one())
     except (DBAPIError, sa.exc.NoResultFound, ValueError) as error:
@@ -300,7 +309,5 @@ def open_store(url: str, state: Path, threads: int = 1) -> Store:
     if version > SCHEMA_VERSION:
         raise StateError(
             f"The database has schema version {version}, written by a newer scep-server; this one knows "
-            f"{SCHEMA_VERSION}. "
-            "Use the newer scep-server, or another state folder."
+            f"{SCHEMA_VERSION}. Use the newer scep-server, or another state folder."
         )
-    return Store(engine)

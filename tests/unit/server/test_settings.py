@@ -1,0 +1,99 @@
+# Copyright (c) 2026, The netcert.ndes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Settings: every value is checked, and the sentence names what is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scep_server import settings
+from scep_server.errors import SettingsError
+
+
+def test_defaults_are_valid() -> None:
+    assert settings.parse({}) == settings.Settings()
+
+
+def test_lists_become_tuples() -> None:
+    assert settings.parse({"key_usages": ["digital_signature"]}).key_usages == ("digital_signature",)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("colour", "red", "There is no setting colour"),
+        ("workers", 0, "workers must be between 1 and 64"),
+        ("workers", True, "workers must be a whole number, not true"),
+        ("workers", "2", 'workers must be a whole number, not "2"'),
+        ("allow_sha1", 1, "allow_sha1 must be true or false"),
+        ("ca_key", "dsa-1024", "ca_key must be one of rsa-2048"),
+        ("ra_key", "ec-p256", "ra_key must be one of rsa-2048"),
+        ("ca_subject", "nonsense", "ca_subject must be a distinguished name"),
+        ("ca_subject", "", "ca_subject must not be empty"),
+        ("bind", "8080", "bind must be HOST:PORT"),
+        ("bind", "::1:8080", "bind must be HOST:PORT, an IPv6 address in brackets"),
+        ("bind", "localhost:70000", "bind must be HOST:PORT"),
+        ("crl_url", "ftp://example/", "crl_url must be a URL"),
+        ("key_usages", ["key_cert_sign"], "key_usages may contain digital_signature"),
+        ("key_usages", "digital_signature", "key_usages must be a list of texts"),
+        ("extended_key_usages", ["clientAuth"], "may contain dotted object identifiers"),
+        ("extended_key_usages", ["1.3.6.1.4.1.311.20.2.1"], "must not contain 1.3.6.1.4.1.311.20.2.1"),
+        ("default_extended_key_usages", ["2.5.29.37.0"], "must not contain 2.5.29.37.0"),
+        ("alternative_names", ["rid"], "alternative_names may contain dns"),
+        ("tls_certificate", "/x.pem", "tls_certificate and tls_key belong together"),
+    ],
+)
+def test_wrong_values(name: str, value: Any, says: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        settings.parse({name: value})
+    assert says in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("workers=4", ("workers", 4)),
+        ("ca_subject=CN=a,O=b", ("ca_subject", "CN=a,O=b")),
+        ("allow_sha1=false", ("allow_sha1", False)),
+    ],
+)
+def test_assignments(text: str, expected: tuple[str, Any]) -> None:
+    assert settings.parse_assignment(text) == expected
+
+
+@pytest.mark.parametrize("text", ["workers", "workers=many"])
+def test_wrong_assignments(text: str) -> None:
+    with pytest.raises(SettingsError):
+        settings.parse_assignment(text)
+
+
+def test_file_round_trip(tmp_path: Path) -> None:
+    assert settings.load(tmp_path) == settings.Settings()
+    settings.save(tmp_path, {"workers": 3})
+    assert settings.load(tmp_path).workers == 3
+    assert (tmp_path / settings.FILE).stat().st_mode & 0o777 == 0o600
+
+
+def test_save_refuses_before_it_writes(tmp_path: Path) -> None:
+    settings.save(tmp_path, {"workers": 3})
+    with pytest.raises(SettingsError):
+        settings.save(tmp_path, {"workers": 0})
+    assert json.loads((tmp_path / settings.FILE).read_text()) == {"workers": 3}
+    assert [path.name for path in tmp_path.iterdir()] == [settings.FILE]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '"x"'])
+def test_broken_file(tmp_path: Path, text: str) -> None:
+    (tmp_path / settings.FILE).write_text(text)
+    with pytest.raises(SettingsError, match=r"settings\.json"):
+        settings.load(tmp_path)
+
+
+def test_split_address() -> None:
+    assert settings.split_address("[::1]:80") == ("::1", "80")
+    assert settings.split_address("example:80") == ("example", "80")

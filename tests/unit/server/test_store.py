@@ -1,0 +1,218 @@
+# Copyright (c) 2026, The netcert.ndes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The store: races, limits, and what a database of another version gets."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import sqlalchemy as sa
+
+from scep_server import store
+from scep_server.errors import ServerError, StateError, StoreBusy
+from scep_server.store import Key, Record, Store
+
+NOW = 1_780_000_000
+T = TypeVar("T")
+
+
+@pytest.fixture
+def opened(state: Path) -> Iterator[Store]:
+    opened = store.open_store("", state, 16)
+    yield opened
+    opened.close()
+
+
+def row(serial: int, key: Key, generation: int = 0) -> dict[str, Any]:
+    return {
+        "serial": f"{serial:032x}",
+        "der": b"certificate",
+        "subject": "CN=x",
+        "not_before": NOW,
+        "not_after": NOW + 1000,
+        "issued": NOW,
+        "transaction_id": key.transaction_id,
+        "signer_key": key.signer_key,
+        "request_digest": key.request_digest,
+        "generation": generation,
+    }
+
+
+def key(number: int) -> Key:
+    return Key(f"T{number}", b"k" * 32, number.to_bytes(32, "big"))
+
+
+def record(outcome: str = "issued") -> Record:
+    return Record(NOW, "192.0.2.1", "PKCS_REQ", "T", outcome)
+
+
+def add_password(opened: Store, mac: bytes, *, expires: int = NOW + 60) -> int:
+    opened.add_challenges([mac], now=NOW, expires=expires, limit=1000, keep=NOW - 1000)
+    found = opened.find_challenge(mac)
+    assert found is not None
+    return found.id
+
+
+def together(count: int, work: Callable[[int], T]) -> list[T]:
+    """Run `work` in as many threads, which all start at the same moment."""
+    barrier = threading.Barrier(count)
+
+    def start(number: int) -> T:
+        barrier.wait()
+        return work(number)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(start, range(count)))
+
+
+def _raw(state: Path) -> contextlib.closing[sqlite3.Connection]:
+    """The database without the store, every statement a transaction of its own."""
+    return contextlib.closing(sqlite3.connect(state / store.FILE, isolation_level=None))
+
+
+def test_one_password_gives_one_certificate(opened: Store) -> None:
+    password = add_password(opened, b"m" * 32)
+    won = together(16, lambda number: opened.issue(row(number, key(number)), password, record()))
+    assert sorted(won) == [False] * 15 + [True]
+    assert sum(opened.find_issued(key(number)) is not None for number in range(16)) == 1
+    assert len(opened.records()) == 1
+
+
+def test_one_request_gets_one_certificate(opened: Store) -> None:
+    won = together(16, lambda number: opened.issue(row(number, key(0)), None, record()))
+    assert sorted(won) == [False] * 15 + [True]
+
+
+def test_a_lost_race_gives_the_password_back(opened: Store) -> None:
+    password = add_password(opened, b"m" * 32)
+    assert opened.issue(row(1, key(0)), None, record())
+    assert not opened.issue(row(2, key(0)), password, record())
+    found = opened.find_challenge(b"m" * 32)
+    assert found is not None and found.used is None
+
+
+def test_serials_are_unique(opened: Store) -> None:
+    assert opened.issue(row(1, key(1)), None, record())
+    assert not opened.issue(row(1, key(2)), None, record())
+    assert opened.find_issued(key(2)) is None
+
+
+def test_the_newest_generation_is_found(opened: Store) -> None:
+    assert opened.issue(row(1, key(0), 0), None, record())
+    assert opened.issue(row(2, key(0), 1), None, record())
+    found = opened.find_issued(key(0))
+    assert found is not None and (found.generation, int(found.serial, 16)) == (1, 2)
+
+
+def test_expired_passwords_are_not_used(opened: Store) -> None:
+    password = add_password(opened, b"m" * 32, expires=NOW)
+    assert not opened.issue(row(1, key(1)), password, record())
+    assert opened.find_issued(key(1)) is None
+
+
+def test_limit_holds_under_a_race(opened: Store) -> None:
+    def add(number: int) -> bool:
+        try:
+            opened.add_challenges(
+                [bytes([number, i]) * 16 for i in range(3)], now=NOW, expires=NOW + 60, limit=10, keep=0
+            )
+        except ServerError as error:
+            assert "otp_outstanding" in str(error)
+            return False
+        return True
+
+    assert sum(together(12, add)) == 3
+
+
+def test_used_and_expired_passwords_do_not_count(opened: Store) -> None:
+    used = add_password(opened, b"u" * 32)
+    assert opened.issue(row(1, key(1)), used, record())
+    add_password(opened, b"e" * 32, expires=NOW + 1)
+    opened.add_challenges([b"n" * 32], now=NOW + 2, expires=NOW + 60, limit=1, keep=0)
+    with pytest.raises(ServerError):
+        opened.add_challenges([b"o" * 32], now=NOW + 2, expires=NOW + 60, limit=1, keep=0)
+
+
+def test_old_passwords_are_forgotten(opened: Store) -> None:
+    add_password(opened, b"o" * 32, expires=NOW - 1001)
+    add_password(opened, b"n" * 32)
+    assert opened.find_challenge(b"o" * 32) is None
+
+
+def test_audit_is_append_only(opened: Store, state: Path) -> None:
+    opened.add_record(record("refused"))
+    for statement in ("UPDATE audit SET outcome = 'issued'", "DELETE FROM audit"):
+        with _raw(state) as connection, pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            connection.execute(statement)
+    assert [line["outcome"] for line in opened.records()] == ["refused"]
+
+
+def test_durability(opened: Store) -> None:
+    with opened._connection() as connection:
+        assert connection.execute(sa.text("PRAGMA journal_mode")).scalar_one() == "wal"
+        assert connection.execute(sa.text("PRAGMA synchronous")).scalar_one() == 2  # FULL
+    assert (Path(str(opened._engine.url.database)).stat().st_mode & 0o777) == 0o600
+
+
+def test_create_is_idempotent(state: Path) -> None:
+    assert store.create("", state) is False
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        ("UPDATE meta SET value = '99' WHERE name = 'schema'", "schema version 99, written by a newer scep-server"),
+        ("UPDATE meta SET value = 'x' WHERE name = 'schema'", "cannot be read"),
+        ("DELETE FROM meta", "cannot be read"),
+        ("DROP TABLE meta", "cannot be read"),
+    ],
+)
+def test_databases_that_are_refused(state: Path, statement: str, says: str) -> None:
+    with _raw(state) as connection:
+        connection.execute(statement)
+    with pytest.raises(StateError, match=says):
+        store.open_store("", state)
+
+
+def test_no_database(tmp_path: Path) -> None:
+    with pytest.raises(StateError, match="has no database: run"):
+        store.open_store("", tmp_path)
+
+
+def test_not_a_database(state: Path) -> None:
+    (state / store.FILE).write_bytes(b"x" * 5000)
+    with pytest.raises(StateError, match="cannot be read"):
+        store.open_store("", state)
+
+
+@pytest.mark.parametrize("url", ["nonsense", "oracle9i://x", "no-such-dialect://host/x"])
+def test_urls_that_are_refused(state: Path, url: str) -> None:
+    with pytest.raises(StateError, match="no usable URL"):
+        store.open_store(url, state)
+
+
+def test_database_by_url(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'elsewhere.db'}"
+    assert store.create(url, tmp_path) is True
+    opened = store.open_store(url, tmp_path)
+    opened.ping()
+    opened.close()
+
+
+def test_locked_database_is_busy(opened: Store, state: Path) -> None:
+    with _raw(state) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with opened._connection() as connection:
+            connection.execute(sa.text("PRAGMA busy_timeout = 10"))
+        with pytest.raises(StoreBusy, match="locked"):
+            opened.add_record(record())
+        other.execute("ROLLBACK")
+    opened.add_record(record())
