@@ -53,20 +53,20 @@ Attributes = dict[str, Sequence[bytes]]
 """Dotted type to the DER of its values."""
 
 
-def request_attributes(kind: int | str = 19, transaction: str = "0123ABCD", nonce: bytes = NONCE) -> Attributes:
+def request_attributes(kind: int = 19, transaction: str = "0123ABCD", nonce: bytes = NONCE) -> Attributes:
     """The SCEP attributes of a request."""
     return {
-        MESSAGE_TYPE: [asn1.printable(str(kind))],
+        MESSAGE_TYPE: [asn1.printable(str(int(kind)))],
         TRANSACTION_ID: [asn1.printable(transaction)],
         SENDER_NONCE: [asn1.octet_string(nonce)],
     }
 
 
-def reply_attributes(status: int | str, transaction: str, nonce: bytes, **more: bytes) -> Attributes:
+def reply_attributes(status: int, transaction: str, nonce: bytes, **more: bytes) -> Attributes:
     """The SCEP attributes of a CertRep; `more`: fail_info=..., fail_info_text=..., ms_error=... in DER."""
     found: Attributes = {
         MESSAGE_TYPE: [asn1.printable("3")],
-        PKI_STATUS: [asn1.printable(str(status))],
+        PKI_STATUS: [asn1.printable(str(int(status)))],
         TRANSACTION_ID: [asn1.printable(transaction)],
         SENDER_NONCE: [asn1.octet_string(os.urandom(16))],
         RECIPIENT_NONCE: [asn1.octet_string(nonce)],
