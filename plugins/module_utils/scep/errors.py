@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from .constants import FailInfo
 
 if TYPE_CHECKING:
-    from .requests import RequestHeader
+    from .header import RequestHeader
 
 
 class ScepError(Exception):

@@ -19,7 +19,8 @@ from .algorithms import AlgorithmPolicy
 from .certificates import load_certificate, name, public_key, same_key
 from .constants import FailInfo, MessageType, PkiStatus
 from .errors import DecodeError, MalformedContent, NoSignerCertificate, ReplyError, TrustError
-from .requests import Identity, Request, RequestHeader
+from .header import RequestHeader
+from .requests import Identity, Request
 from .trust import CaCertificates
 
 try:

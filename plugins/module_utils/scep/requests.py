@@ -18,6 +18,7 @@ from .certificates import load_certificate, public_key
 from .constants import MessageType
 from .csr import CertificateRequest, check_rsa_key, read_csr
 from .errors import BadRequest, DecodeError, DecryptionFailed, MalformedContent, MessageError, NoSignerCertificate
+from .header import RequestHeader
 
 try:
     from cryptography import x509
@@ -42,22 +43,6 @@ class Request:
     transaction_id: str
     sender_nonce: bytes
     signer: Identity
-
-
-@dataclass(frozen=True)
-class RequestHeader:
-    """What a server has to know of a request to answer it.
-
-    `message_type` is None, `signer` is None, `sender_nonce` is empty and `cipher` is None as long as they are unknown,
-    which happens only in the header of a refused request.
-    """
-
-    message_type: MessageType | None
-    transaction_id: str
-    sender_nonce: bytes
-    signer: x509.Certificate | None
-    digest: str
-    cipher: str | None
 
 
 @dataclass(frozen=True)

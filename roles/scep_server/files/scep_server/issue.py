@@ -20,8 +20,9 @@ from typing import Any
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import same_key
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.csr import CertificateRequest, verify_csr
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.header import RequestHeader
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.replies import success
-from ansible_collections.netcert.ndes.plugins.module_utils.scep.requests import IncomingRequest, RequestHeader
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.requests import IncomingRequest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 

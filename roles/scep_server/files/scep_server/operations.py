@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.capabilities import SERVER_WORDS, format_capabilities
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo, MessageType
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.errors import MessageError
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.header import RequestHeader
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.replies import failure, success
-from ansible_collections.netcert.ndes.plugins.module_utils.scep.requests import RequestHeader, open_request
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.requests import open_request
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.wire import CONTENT_TYPES
 
 from . import crl
