@@ -10,7 +10,9 @@ import pytest
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.algorithms import AlgorithmPolicy, policy
 from hypothesis import HealthCheck, settings
 
+from support import bench as bench_module
 from support import pki as pki_module
+from support.bench import Bench
 from support.pki import Pki
 
 # One run is like the other; two cores are shared.
@@ -47,3 +49,15 @@ def allowed() -> AlgorithmPolicy:
 def legacy() -> AlgorithmPolicy:
     """What is allowed with the legacy switch."""
     return policy(legacy=True)
+
+
+@pytest.fixture(scope="session")
+def bench() -> Bench:
+    """A request that is right in every field."""
+    return bench_module.bench()
+
+
+@pytest.fixture(scope="session")
+def csr(bench: Bench) -> bytes:
+    """A PKCS#10 request of the device, with a challengePassword and a subject alternative name."""
+    return bench.csr
