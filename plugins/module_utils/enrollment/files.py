@@ -190,6 +190,7 @@ class Transaction:
     def __init__(self, home: Path) -> None:
         """Nothing is touched yet."""
         self._journal = home.with_name(f".{home.name}{JOURNAL}")
+        self._staged_journal = home.with_name(f".{home.name}{JOURNAL}{_NEW}")
 
     @property
     def interrupted(self) -> bool:
@@ -202,6 +203,7 @@ class Transaction:
         Returns whether files were changed. Raises FileError.
         """
         leftovers = [path for target in targets for path in (target.staged, target.saved)]
+        leftovers.append(self._staged_journal)
         if not self.interrupted and not any(path.exists() for path in leftovers):
             return False
         with self._locked():
@@ -272,12 +274,11 @@ class Transaction:
     def _write_journal(self, moves: Sequence[Move]) -> None:
         """From the rename of this file on, the moves are to be completed."""
         rows = [[str(path) for path in move] for move in moves]
-        staged = self._journal.with_name(self._journal.name + _NEW)
-        staged.unlink(missing_ok=True)
-        _create(staged, json.dumps(rows).encode("utf-8"), Attributes(mode=0o600), None)
+        self._staged_journal.unlink(missing_ok=True)
+        _create(self._staged_journal, json.dumps(rows).encode("utf-8"), Attributes(mode=0o600), None)
         for folder in {target.parent for _, target, _ in moves}:
             _sync_folder(folder)
-        staged.replace(self._journal)
+        self._staged_journal.replace(self._journal)
         _sync_folder(self._journal.parent)
 
     def _read_journal(self) -> list[Move]:

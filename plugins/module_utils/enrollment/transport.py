@@ -9,12 +9,15 @@ TLS options go with every single request: a session's own would lose against REQ
 
 from __future__ import annotations
 
+import contextlib
 import http
+import http.client
 import re
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -28,6 +31,7 @@ from .errors import OptionError, TransportError
 
 try:
     import requests
+    import urllib3
 except ImportError as exc:
     _deps.missing("requests", exc)
 
@@ -37,6 +41,7 @@ MAX_BODY = 4 * 1024 * 1024
 _ATTEMPTS = 3
 _PAUSE = 0.5
 _CHUNK = 65536
+_HEADERS = {"User-Agent": "netcert.ndes", "Accept-Encoding": "identity"}
 _HINTS = {
     401: "it wants a login, which SCEP does not have; url may lead to the administration page",
     403: "it does not let this host in",
@@ -83,7 +88,6 @@ class Transport:
         """Nothing is sent yet."""
         self._connection = connection
         self._session = requests.Session()
-        self._session.headers["User-Agent"] = "netcert.ndes"
 
     def __enter__(self) -> Transport:
         """For `with`."""
@@ -129,12 +133,14 @@ class Transport:
         verify: Any = options.validate_certs and (options.ca_path or True)
         client: Any = (options.client_cert, options.client_key) if options.client_key else options.client_cert
         deadline = time.monotonic() + options.timeout
-        try:
+        with warnings.catch_warnings(), self._explained(operation):
+            if not options.validate_certs:  # it was asked for, so there is nothing to warn about
+                warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
             with self._session.request(
                 "GET" if body is None else "POST",
                 build_url(options.url, operation, message),
                 data=body,
-                headers={} if body is None else {"Content-Type": CONTENT_TYPES["pki_message"]},
+                headers=_HEADERS if body is None else {**_HEADERS, "Content-Type": CONTENT_TYPES["pki_message"]},
                 timeout=options.timeout,
                 proxies=proxies,
                 verify=verify,
@@ -144,10 +150,14 @@ class Transport:
                 stream=True,
             ) as response:
                 return self._read(operation, response, deadline)
-        except requests.RequestException as error:
+
+    @contextlib.contextmanager
+    def _explained(self, operation: str) -> Iterator[None]:
+        """Put what the libraries raise into a sentence."""
+        try:
+            yield
+        except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
             raise self._explain(operation, error) from None
-        except OSError as error:  # unreadable files of the TLS options
-            raise TransportError(f"No connection to {options.host} can be set up: {error}.") from None
 
     def _read(self, operation: str, response: requests.Response, deadline: float) -> bytes:
         where = f"The server at {self._connection.url}"
@@ -159,12 +169,14 @@ class Transport:
             hint = _HINTS.get(status, _DEFAULT_HINT)
             raise _Answered(f"{where} answers {operation} with HTTP {status} ({_phrase(status)}); {hint}.")
         body = bytearray()
-        for chunk in response.iter_content(_CHUNK):
+        for chunk in iter(_reader(response), b""):
             body += chunk
             if len(body) > MAX_BODY:
                 raise TransportError(f"{where} answers {operation} with more than {MAX_BODY} octets; check url.")
             if time.monotonic() > deadline:
                 raise self._timed_out(operation)
+        if len(body) < _declared(response):
+            raise self._cut_off(operation)
         if _is_page(response.headers.get("Content-Type", ""), bytes(body[:512])):
             raise _Answered(
                 f"{where} answers {operation} with a web page, so it is no SCEP server; check the path in url."
@@ -178,6 +190,11 @@ class Transport:
         return TransportError(
             f"The server at {options.url} did not complete its answer to {operation} within {options.timeout:g} "
             "seconds; raise timeout if it is merely slow."
+        )
+
+    def _cut_off(self, operation: str) -> TransportError:
+        return _NotConnected(
+            f"The server {self._connection.host} closed the connection before its answer to {operation} was complete."
         )
 
     def _explain(self, operation: str, error: Exception) -> TransportError:
@@ -208,15 +225,24 @@ class Transport:
                 )
             if isinstance(cause, (requests.exceptions.Timeout, socket.timeout)):
                 return self._timed_out(operation)
-            if isinstance(cause, (ConnectionResetError, BrokenPipeError)):
-                return _NotConnected(f"The server {options.host} closed the connection while {operation} was sent.")
+            if isinstance(cause, (ConnectionError, http.client.HTTPException)):
+                return self._cut_off(operation)
         if isinstance(error, requests.exceptions.InvalidProxyURL):
             return TransportError(f"proxy: '{options.proxy}' is not the address of a proxy.")
-        if isinstance(error, requests.exceptions.ConnectionError):
-            return _NotConnected(
-                f"The connection to {options.host} broke off during {operation}: {_innermost(causes)}."
-            )
-        return TransportError(f"The answer of {options.host} to {operation} cannot be read: {_innermost(causes)}.")
+        return TransportError(f"{operation} cannot be sent to {options.host}: {_innermost(causes)}.")
+
+
+def _reader(response: requests.Response) -> Callable[[], bytes]:
+    """Reads what has arrived, without waiting for more of it: otherwise a trickle would outlast every timeout."""
+    raw: Any = response.raw
+    if hasattr(raw, "read1"):  # urllib3 2
+        return lambda: bytes(raw.read1(_CHUNK))
+    return lambda: bytes(raw._fp.read1(_CHUNK))
+
+
+def _declared(response: requests.Response) -> int:
+    length = response.headers.get("Content-Length", "")
+    return int(length) if length.isdecimal() else 0
 
 
 class _Answered(TransportError):

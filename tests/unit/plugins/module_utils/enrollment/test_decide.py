@@ -89,7 +89,11 @@ TABLE = {
         enrol("another subject_alt_name is asked for"),
     ),
     "another key usage asked": (wants(key_usage=()), GOOD, enrol("another key_usage is asked for")),
-    "criticality of key usage": (wants(key_usage_critical=True), GOOD, enrol("another key_usage_critical is asked for")),
+    "criticality of key usage": (
+        wants(key_usage_critical=True),
+        GOOD,
+        enrol("another key_usage_critical is asked for"),
+    ),
     "another purpose asked": (
         wants(extended_key_usage=("serverAuth",)),
         GOOD,
