@@ -231,3 +231,13 @@ def shared() -> Pki:
         enrolled=leaf("enrolled", "enrolled", ca, eku=[CLIENT_AUTH]),
         device=leaf("device", "device", None, ca=None),
     )
+
+
+def sha256(cert: x509.Certificate) -> str:
+    """SHA-256 fingerprint, by the library."""
+    return cert.fingerprint(hashes.SHA256()).hex()
+
+
+def crl_der(builder: x509.CertificateRevocationListBuilder, key: Any) -> bytes:
+    """A CRL, signed."""
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
