@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -18,10 +20,11 @@ from ..scep.capabilities import Capabilities
 from ..scep.certificates import self_signed
 from ..scep.constants import PkiStatus
 from ..scep.csr import build_csr
+from ..scep.errors import DecodeError
 from ..scep.replies import open_reply, select_issued
 from ..scep.requests import Identity, pkcs_req
 from ..scep.trust import CaCertificates, resolve
-from .errors import Refused
+from .errors import Refused, TransportError
 from .failures import explain
 from .options import Request, Server
 from .transport import Transport
@@ -55,6 +58,7 @@ class Client:
         self._transport = Transport(server.connection)
         self._capabilities: Capabilities | None = None
         self._offered: tuple[x509.Certificate, ...] | None = None
+        self._ca: CaCertificates | None = None
 
     def __enter__(self) -> Client:
         """For `with`."""
@@ -75,12 +79,28 @@ class Client:
     def offered(self) -> tuple[x509.Certificate, ...]:
         """The certificates of GetCACert, not yet judged."""
         if self._offered is None:
-            self._offered = read_ca_certificates(self._transport.ca_certificates())
+            body = self._transport.ca_certificates()
+            with self._understood("GetCACert"):
+                self._offered = read_ca_certificates(body)
         return self._offered
 
     def ca(self) -> CaCertificates:
         """The same, judged by the trust anchor: no secret is sent before this succeeds."""
-        return resolve(self.offered(), self._server.anchor, self._server.allowed, utc_now(), self._server.ra)
+        if self._ca is None:
+            server = self._server
+            self._ca = resolve(self.offered(), server.anchor, server.allowed, utc_now(), server.ra)
+        return self._ca
+
+    @contextlib.contextmanager
+    def _understood(self, operation: str) -> Iterator[None]:
+        """Say of which answer it is that its bytes make no sense."""
+        try:
+            yield
+        except DecodeError as error:
+            url = self._server.connection.url
+            raise TransportError(
+                f"The server at {url} answers {operation} with something that is no SCEP message: {error}"
+            ) from None
 
     def enrol(self, key: Any, request: Request, challenge_password: str | None) -> Issued:
         """PKCSReq, signed by a certificate of the client's own making."""
@@ -96,9 +116,9 @@ class Client:
         )
         signer = Identity(self_signed(key, request.subject, utc_now()), key)
         message = pkcs_req(csr, signer, ca.recipient, digest, cipher)
-        reply = open_reply(
-            self._transport.pki_operation(message.message, post=capabilities.post), message, ca, allowed, utc_now()
-        )
+        body = self._transport.pki_operation(message.message, post=capabilities.post)
+        with self._understood("PKIOperation"):
+            reply = open_reply(body, message, ca, allowed, utc_now())
         if reply.status is PkiStatus.PENDING:
             raise Refused(
                 f"The server keeps the request for approval (transactionID {message.transaction_id}), and waiting "
