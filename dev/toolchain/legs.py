@@ -41,6 +41,8 @@ PEERS = ("libstrongswan-extra-plugins", "openssl", "scep", "strongswan-pki")
 
 # The long ones first, so that two cores have something to do until the end.
 LEGS: tuple[Leg, ...] = (
+    Leg("integration-2.21", "ansible-playbook, core 2.21", "core-2.21", pytest("tests/integration"), OPENSSL),
+    Leg("integration-2.19", "ansible-playbook, core 2.19", "core-2.19", pytest("tests/integration"), OPENSSL),
     Leg("sanity-2.21", "ansible-test sanity, core 2.21", "core-2.21", sanity, ("shellcheck",), also=MANAGED),
     Leg("sanity-2.19", "ansible-test sanity, core 2.19", "core-2.19", sanity, ("shellcheck",), also=MANAGED),
     Leg("lint", "ruff, mypy, shellcheck", "main", tasks.lint, ("shellcheck",), fast=True),
@@ -48,8 +50,6 @@ LEGS: tuple[Leg, ...] = (
     Leg("unit-2.19", "unit tests, core 2.19", "core-2.19", pytest("tests/unit"), OPENSSL),
     Leg("unit-lowest", "unit tests of module_utils, Python 3.9, oldest libraries", "lowest", pytest(LOWEST), OPENSSL),
     Leg("interop", "other SCEP clients and servers", "main", pytest("tests/interop"), PEERS),
-    Leg("integration-2.21", "ansible-playbook, core 2.21", "core-2.21", pytest("tests/integration"), OPENSSL),
-    Leg("integration-2.19", "ansible-playbook, core 2.19", "core-2.19", pytest("tests/integration"), OPENSSL),
     Leg("molecule", "scenarios end to end", "main", tasks.molecule, OPENSSL),
     Leg("galaxy", "tarball, galaxy-importer, installation", "importer", tasks.galaxy),
     Leg("lint-ansible", "ansible-lint, profile production", "main", tasks.ansible_lint),
