@@ -18,11 +18,6 @@ description:
     changed.
   - Made for the role P(netcert.ndes.scep_server#role). It is not meant for other uses and may change at any time.
 options: {}
-seealso:
-  - name: The role scep_server
-    description: Deploys the archive.
-    plugin: netcert.ndes.scep_server
-    plugin_type: role
 """
 
 EXAMPLES = r"""

@@ -16,7 +16,7 @@ from ansible_collections.netcert.ndes.plugins.module_utils.scep import asn1, att
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.algorithms import policy
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.cacerts import read_ca_certificates
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import self_signed
-from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import MessageType
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import OID_MESSAGE_TYPE, MessageType
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.csr import build_csr
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.replies import Reply, open_reply
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.requests import Identity, Request, new_transaction_id
@@ -96,7 +96,7 @@ def message(
     transaction_id = new_transaction_id() if transaction_id == "" else transaction_id
     pairs = []
     if kind is not None:
-        pairs.append((attributes.constants.OID_MESSAGE_TYPE, asn1.printable(str(int(kind)))))
+        pairs.append((OID_MESSAGE_TYPE, asn1.printable(str(int(kind)))))
     if transaction_id is not None:
         pairs.append(attributes.transaction_id(transaction_id))
     if nonce is not None:

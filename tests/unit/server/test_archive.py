@@ -53,7 +53,7 @@ def test_content(tmp_path: Path) -> None:
 def test_it_runs(tmp_path: Path) -> None:
     path = tmp_path / "server.pyz"
     path.write_bytes(archive.build())
-    command = [sys.executable, "-I", path, "--version"]
+    command = [sys.executable, "-I", str(path), "--version"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "scep-server 0.1.0\n"), done.stderr
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from scep_server import cli, pki, store
+from scep_server import cli, pki
+from scep_server.schema import SCHEMA_VERSION
 from scep_server.store import open_store
 
 Run = tuple[int, Any, str]
@@ -133,6 +134,6 @@ def test_newer_database(state: Path, run: Any) -> None:
     with opened._connection(writing=True) as connection:
         connection.exec_driver_sql("UPDATE meta SET value = '2' WHERE name = 'schema'")
     opened.close()
-    assert store.SCHEMA_VERSION == 1
+    assert SCHEMA_VERSION == 1
     status, result, _ = run(state, "otp", "create")
     assert status == 1 and "newer scep-server" in result["error"]

@@ -575,10 +575,8 @@ def test_a_body_that_breaks_off(bench: Bench) -> None:
         def read(self, _size: int) -> bytes:
             raise ValueError("chunk size")
 
-    assert (
-        bench.http("POST", POST, CONTENT_LENGTH="", **{"wsgi.input": Broken(), "wsgi.input_terminated": True}).status
-        == 400
-    )
+    broken: dict[str, Any] = {"wsgi.input": Broken(), "wsgi.input_terminated": True}
+    assert bench.http("POST", POST, CONTENT_LENGTH="", **broken).status == 400
 
 
 def test_the_unforeseen_is_logged_and_not_told(

@@ -53,8 +53,16 @@ def test_openssl_agrees(initialised: Path, need_command: Callable[[str, str], Pa
     openssl = need_command("openssl", "openssl")
     folder = initialised / "pki"
     for name in ("ra-signing", "ra-encryption"):
-        verify = [openssl, "verify", "-x509_strict", "-attime", str(int(NOW.timestamp())), "-CAfile", folder / "ca.pem"]
-        done = subprocess.run([*verify, folder / f"{name}.pem"], capture_output=True, text=True, check=False)
+        verify = [
+            str(openssl),
+            "verify",
+            "-x509_strict",
+            "-attime",
+            str(int(NOW.timestamp())),
+            "-CAfile",
+            str(folder / "ca.pem"),
+        ]
+        done = subprocess.run([*verify, str(folder / f"{name}.pem")], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 
 
@@ -67,7 +75,8 @@ def test_kinds_of_ca_key(tmp_path: Path, kind: str, key_type: type) -> None:
     assert isinstance(loaded.ca.key, key_type)
     assert loaded.recipients == ((loaded.encryption, loaded.ca) if kind.startswith("rsa") else (loaded.encryption,))
     assert loaded.signer.certificate.not_valid_after_utc == loaded.ca.certificate.not_valid_after_utc
-    assert loaded.signer.certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints)
+    points = loaded.signer.certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+    assert points == pki.distribution_points("http://ca.example/crl")
 
 
 def test_names_without_common_name_and_long_ones(tmp_path: Path) -> None:
