@@ -124,7 +124,7 @@ def plain(value: Any) -> Any:
     for kind in (int, float):
         if isinstance(value, kind):
             return kind(value)
-    return str(value)
+    return str(str(value))  # a vaulted string first becomes a tagged one
 
 
 def sanitised(result: dict[str, Any], no_log_values: set[str]) -> dict[str, Any]:

@@ -456,8 +456,8 @@ SERVER_FAILURES: dict[str, tuple[Callable[[Awkward], None], str]] = {
     ),
     "a device poses as RA": (
         offered("enrolled", "ca"),
-        "None of the RA certificates that the server offers can be trusted with a request: CN=enrolled is not marked as "
-        "a registration authority (it has no certificate request agent extended key usage).",
+        "None of the RA certificates that the server offers can be trusted with a request: CN=enrolled is not marked "
+        "as a registration authority (it has no certificate request agent extended key usage).",
     ),
     "garbage for GetCACert": (
         answers("GetCACert", Answer(b"garbage")),

@@ -1,0 +1,79 @@
+# Copyright (c) 2026, The netcert.ndes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The documentation of a module and what it really takes and returns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.plugins.loader import fragment_loader
+from ansible.utils.plugin_docs import get_docstring
+from ansible_collections.netcert.ndes.plugins.action import scep_ca_info as info_action
+from ansible_collections.netcert.ndes.plugins.action import scep_certificate as certificate_action
+from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.argspec import CA_INFO, CERTIFICATE, Spec
+from ansible_collections.netcert.ndes.plugins.modules import scep_ca_info, scep_certificate
+
+MODULES = {
+    "scep_ca_info": (scep_ca_info, info_action, CA_INFO),
+    "scep_certificate": (scep_certificate, certificate_action, CERTIFICATE),
+}
+SPECS = {name: spec for name, (_, _, spec) in MODULES.items()}
+RUNTIME = Path(__file__).resolve().parents[4] / "meta" / "runtime.yml"
+
+
+def documentation(name: str) -> dict[str, Any]:
+    """The documentation as users see it, fragments included."""
+    module = MODULES[name][0]
+    doc: dict[str, Any] = get_docstring(
+        module.__file__, fragment_loader, collection_name="netcert.ndes", is_module=True
+    )[0]
+    return doc
+
+
+@pytest.mark.parametrize(("name", "spec"), SPECS.items())
+def test_options_are_documented_as_they_are(name: str, spec: Spec) -> None:
+    documented = documentation(name)["options"]
+    words = ("type", "elements", "choices", "default", "required")
+    assert {
+        option: {word: about[word] for word in words if about.get(word) not in (None, False) or word == "default"}
+        for option, about in ((option, {"default": None, **about}) for option, about in documented.items())
+    } == {
+        option: {word: about[word] for word in words if about.get(word) not in (None, False) or word == "default"}
+        for option, about in ((option, {"default": None, **dict(about)}) for option, about in spec.options.items())
+    }
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_both_entrances_lead_to_the_same_work(name: str) -> None:
+    module, action, spec = MODULES[name]
+    entrance = action.ActionModule
+    assert entrance.spec is spec
+    assert entrance.driver.__name__ in vars(module)
+    assert vars(module)[entrance.driver.__name__] is entrance.driver
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_group_of_actions(name: str) -> None:
+    groups = yaml.safe_load(RUNTIME.read_text())["action_groups"]
+    assert name in groups["scep"]
+    assert documentation(name)["attributes"]["action_group"]["membership"] == ["netcert.ndes.scep"]
+
+
+def test_secrets_are_declared() -> None:
+    assert [name for name, option in CERTIFICATE.options.items() if option.get("no_log")] == ["challenge_password"]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_and_samples_are_yaml(name: str) -> None:
+    module = MODULES[name][0]
+    tasks = yaml.safe_load(module.EXAMPLES)
+    assert all(set(task) & {f"netcert.ndes.{name}", "ansible.builtin.debug"} for task in tasks)
+    options = set(SPECS[name].options)
+    for task in tasks:
+        assert set(task.get(f"netcert.ndes.{name}", {})) <= options
+    assert yaml.safe_load(module.RETURN)["msg"]["returned"] == "always"
