@@ -1,0 +1,263 @@
+# Copyright (c) 2026, The netcert.ndes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Damaged messages raise ScepError and nothing else, wherever the damage is.
+
+Damage at random places mostly ends at a digest or a signature. So messages are damaged at every depth, and what stands
+around is made right again: the PKCS#10 request and then sealed and signed, the envelope and then signed, and so on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+
+import pytest
+from ansible_collections.netcert.ndes.plugins.module_utils.scep import asn1
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.algorithms import policy
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.cacerts import (
+    read_ca_certificates,
+    read_next_ca,
+    write_next_ca,
+)
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.csr import read_csr, verify_csr
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.errors import DecodeError, ScepError
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.replies import open_reply, select_issued
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.requests import Request, pkcs_req
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.trust import (
+    CaCertificates,
+    RaRules,
+    TrustAnchor,
+    resolve,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support import bench as bench_module
+from support import forge
+from support import pki as pki_module
+from support.forge import Envelope, SignedMessage
+from support.pki import NOW, der
+
+# The library warns of values that it reads all the same.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+LEGACY = policy(legacy=True)
+ROUNDS = 2000
+
+
+def damaged(data: bytes, seed: int) -> bytes:
+    """`data` with one to three wounds of the kinds that parsers die of."""
+    chance = random.Random(seed)
+    wounded = bytearray(data)
+    for _ in range(chance.choice((1, 1, 1, 2, 3))):
+        if not wounded:
+            break
+        at = chance.randrange(len(wounded))
+        kind = chance.randrange(8)
+        if kind == 0:
+            wounded[at : at + 1] = bytes((wounded[at] ^ 1 << chance.randrange(8),))
+        elif kind == 1:
+            wounded[at : at + 1] = chance.choice((b"\0", b"\xff", b"\x80", b"\x7f", b"\x30", b"\x31", b"\xa0", b"\x05"))
+        elif kind == 2:
+            del wounded[at : at + chance.choice((1, 2, 16, 300))]
+        elif kind == 3:
+            wounded[at:at] = chance.choice((b"\0", b"\0\0", b"\x30\x80", b"\xff" * 20, bytes(wounded[at : at + 40])))
+        elif kind == 4:
+            del wounded[at:]
+        elif kind == 5:
+            span = chance.randrange(1, 9)
+            wounded[at : at + span] = chance.getrandbits(8 * span).to_bytes(span, "big")
+        else:
+            _wound_an_element(wounded, chance)
+    return bytes(wounded)
+
+
+def _wound_an_element(wounded: bytearray, chance: random.Random) -> None:
+    """Replace a whole element, so that what stands around stays readable."""
+    try:
+        elements = list(_all(asn1.read(bytes(wounded))))
+    except DecodeError:
+        return
+    one, other = chance.choice(elements), chance.choice(elements)
+    new = chance.choice(
+        (b"", asn1.ASN1_NULL, asn1.sequence(), asn1.integer(-1), other.raw, bytes((other.tag,)) + b"\0")
+    )
+    wounded[one.start : one.end] = new
+
+
+def _all(element: asn1.Element) -> Iterator[asn1.Element]:
+    yield element
+    if element.tag & 0x20:
+        for child in element.children():
+            yield from _all(child)
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A request and the judged GetCACert answer."""
+
+    request: Request
+    ca: CaCertificates
+
+
+@cache
+def conversation() -> Conversation:
+    bench = bench_module.bench()
+    request = pkcs_req(bench.csr, bench.pki.device, bench.pki.ra_encrypt.certificate, "sha256", "aes-128-cbc")
+    ca = resolve(bench.pki.ndes, TrustAnchor(certificates=(bench.pki.ca.certificate,)), LEGACY, NOW, RaRules())
+    return Conversation(request, ca)
+
+
+def reply_message() -> SignedMessage:
+    pki, request = pki_module.shared(), conversation().request
+    return SignedMessage(
+        reply_envelope().build(), forge.reply_attributes(0, request.transaction_id, request.sender_nonce), pki.ra_sign
+    )
+
+
+@cache
+def reply_envelope() -> Envelope:
+    pki = pki_module.shared()
+    plain = forge.degenerate([der(pki.issue(pki.device.key)), der(pki.ca.certificate)])
+    return Envelope(plain, [pki.device.certificate], key=b"k" * 16, vector=b"v" * 16, encrypted_key=_wrapped())
+
+
+@cache
+def _wrapped() -> bytes:
+    """The content key, encrypted once: RSA is dear."""
+    pki = pki_module.shared()
+    found = asn1.read(Envelope(b"", [pki.device.certificate], key=b"k" * 16).build())
+    return found.child(1).child(0).child(1).child(0).child(3).octets()
+
+
+def signed_attributes(message: SignedMessage, seed: int) -> SignedMessage:
+    """One attribute's value damaged, and signed for."""
+    chance = random.Random(seed)
+    oid = chance.choice(list(message.attributes))
+    values = [damaged(value, seed) for value in message.attributes[oid]]
+    return message.but(attributes={oid: chance.choice((values, values * 2, []))})
+
+
+def certificate_damaged(cert: bytes, seed: int) -> bytes:
+    """A certificate damaged in what would be signed."""
+    outer = asn1.read(cert)
+    tbs = damaged(outer.child(0).raw, seed)
+    return asn1.sequence(tbs, outer.child(1).raw, asn1.bit_string(bytes(256)))
+
+
+def request_bodies() -> dict[str, Callable[[int], bytes]]:
+    bench = bench_module.bench()
+    message, ber = bench.message, bench.message.but(pieces=100).build()
+    plain = message.build()
+    inner = replace(bench.envelope, key=b"k" * 16)
+    sealed_der, sealed_ber = inner.build(), replace(inner, style="indefinite").build()
+    device = der(bench.pki.device.certificate)
+    return {
+        "the message": lambda seed: damaged(plain, seed),
+        "the message in BER": lambda seed: damaged(ber, seed),
+        "the attributes": lambda seed: signed_attributes(message, seed).build(),
+        "the signer's certificate": lambda seed: message.but(
+            certificates=[damaged(device, seed)], signature=b"x" * 256
+        ).build(),
+        "the envelope": lambda seed: message.but(content=damaged(sealed_der, seed)).build(),
+        "the envelope in BER": lambda seed: message.but(content=damaged(sealed_ber, seed)).build(),
+        "the PKCS#10 request": lambda seed: message.but(
+            content=replace(inner, plain=damaged(bench.csr, seed)).build()
+        ).build(),
+    }
+
+
+@pytest.mark.parametrize("what", request_bodies())
+def test_damaged_requests(what: str) -> None:
+    bench, make = bench_module.bench(), request_bodies()[what]
+    opened = 0
+    for seed in range(ROUNDS // 7):
+        try:
+            found = bench.open(make(seed), LEGACY)
+            assert found.csr is not None
+            opened += 1
+            verify_csr(found.csr, LEGACY)
+        except ScepError as error:
+            assert str(error)
+    assert opened < ROUNDS // 7
+
+
+def reply_bodies() -> dict[str, Callable[[int], bytes]]:
+    pki, message, envelope = pki_module.shared(), reply_message(), reply_envelope()
+    plain, ber, sealed = message.build(), message.but(pieces=100).build(), envelope.build()
+    ra = der(pki.ra_sign.certificate)
+    issued = der(pki.issue(pki.device.key))
+    return {
+        "the message": lambda seed: damaged(plain, seed),
+        "the message in BER": lambda seed: damaged(ber, seed),
+        "the attributes": lambda seed: signed_attributes(message, seed).build(),
+        "the signer's certificate": lambda seed: message.but(certificates=[damaged(ra, seed)]).build(),
+        "another certificate": lambda seed: message.but(certificates=[ra, certificate_damaged(issued, seed)]).build(),
+        "the envelope": lambda seed: message.but(content=damaged(sealed, seed)).build(),
+        "the set of certificates": lambda seed: message.but(
+            content=replace(envelope, plain=damaged(envelope.plain, seed)).build()
+        ).build(),
+        "the issued certificate": lambda seed: message.but(
+            content=replace(envelope, plain=forge.degenerate([certificate_damaged(issued, seed)])).build()
+        ).build(),
+    }
+
+
+@pytest.mark.parametrize("what", reply_bodies())
+def test_damaged_replies(what: str) -> None:
+    make, talk = reply_bodies()[what], conversation()
+    key = pki_module.rsa_key("device").public_key()
+    for seed in range(ROUNDS // 8):
+        try:
+            reply = open_reply(make(seed), talk.request, talk.ca, LEGACY, NOW)
+            select_issued(reply, key, talk.ca, NOW)
+        except ScepError:
+            pass
+
+
+@pytest.mark.parametrize("what", ["one certificate", "a set", "one certificate inside", "the next CA"])
+def test_damaged_ca_certificates(what: str) -> None:
+    pki, talk = pki_module.shared(), conversation()
+    single, several = der(pki.ca.certificate), forge.degenerate([der(one) for one in pki.ndes])
+    following = write_next_ca([pki.root.certificate], pki.ca, "sha256")
+    make: dict[str, Callable[[int], bytes]] = {
+        "one certificate": lambda seed: damaged(single, seed),
+        "a set": lambda seed: damaged(several, seed),
+        "one certificate inside": lambda seed: forge.degenerate([certificate_damaged(single, seed), single]),
+        "the next CA": lambda seed: damaged(following, seed),
+    }
+    anchor = TrustAnchor(certificates=(pki.ca.certificate,))
+    for seed in range(ROUNDS // 4):
+        body = make[what](seed)
+        try:
+            if what == "the next CA":
+                read_next_ca(body, talk.ca, LEGACY, NOW)
+            else:
+                resolve(read_ca_certificates(body), anchor, LEGACY, NOW, RaRules(require_eku=False))
+        except ScepError:
+            pass
+
+
+def test_damaged_pkcs10_requests() -> None:
+    for seed in range(ROUNDS):
+        with contextlib.suppress(ScepError):
+            verify_csr(read_csr(damaged(bench_module.bench().csr, seed)), LEGACY)
+
+
+@given(st.binary(max_size=400))
+def test_arbitrary_bytes(data: bytes) -> None:
+    talk = conversation()
+    for read in (
+        lambda: bench_module.bench().open(data),
+        lambda: open_reply(data, talk.request, talk.ca, LEGACY, NOW),
+        lambda: read_ca_certificates(data),
+        lambda: read_csr(data),
+        lambda: read_next_ca(data, talk.ca, LEGACY, NOW),
+    ):
+        with pytest.raises(ScepError):
+            read()
