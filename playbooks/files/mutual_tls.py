@@ -35,7 +35,7 @@ def common_name(peer: Any) -> str:
 def serve(listener: socket.socket, tls: ssl.SSLContext, seen: dict[str, str]) -> None:
     """Accept one connection, and note whom it comes from."""
     try:
-        plain, _ = listener.accept()
+        plain, _address = listener.accept()
         plain.settimeout(TIMEOUT)
         with tls.wrap_socket(plain, server_side=True) as connection:
             seen["server saw"] = common_name(connection.getpeercert())

@@ -193,7 +193,7 @@ def _end_of_contents(data: bytes, offset: int, limit: int, budget: _Budget, dept
             offset += 2
             continue
         budget.spend()
-        _, body, length = _header(data, offset, limit)
+        _tag, body, length = _header(data, offset, limit)
         if length < 0:
             begun.append(body)
             if depth + len(begun) > MAX_DEPTH:

@@ -113,7 +113,7 @@ def _content_info(data: bytes, oid: str, what: str) -> asn1.Element:
 
 def read_signed_data(data: bytes) -> SignedData:
     """Read a ContentInfo that holds a SignedData (RFC 5652 section 5.1). Raises DecodeError."""
-    _, _, encapsulated, *rest = _at_least(_content_info(data, constants.OID_SIGNED_DATA, "SignedData"), 4)
+    _version, _digests, encapsulated, *rest = _at_least(_content_info(data, constants.OID_SIGNED_DATA, "SignedData"), 4)
     content = None
     if len(encapsulated.children()) > 1:
         content = encapsulated.child(1).expect(asn1.context(0), "signed content").child(0).octets()
@@ -146,7 +146,7 @@ def _certificate_id(element: asn1.Element) -> CertificateId:
 
 
 def _signer_info(element: asn1.Element) -> SignerInfo:
-    _, sid, digest, *rest = _at_least(element.expect(asn1.SEQUENCE, "SignerInfo"), 5)
+    _version, sid, digest, *rest = _at_least(element.expect(asn1.SEQUENCE, "SignerInfo"), 5)
     attributes: dict[str, list[asn1.Element]] = {}
     signed = rest.pop(0) if rest[0].tag == asn1.context(0) else None
     for entry in signed.children() if signed else ():
@@ -272,9 +272,9 @@ def read_enveloped(data: bytes) -> Enveloped:
     found = []
     for recipient in recipients.children():
         if recipient.tag == asn1.SEQUENCE:  # KeyTransRecipientInfo; the other kinds are tagged
-            _, rid, algorithm, encrypted_key = _at_least(recipient, 4)[:4]
+            _version, rid, algorithm, encrypted_key = _at_least(recipient, 4)[:4]
             found.append((_certificate_id(rid), algorithm.child(0).oid(), encrypted_key.octets()))
-    _, algorithm, encrypted = _at_least(content, 3)[:3]
+    _type, algorithm, encrypted = _at_least(content, 3)[:3]
     parameters = algorithm.children()[1:]
     vector = parameters[0].octets() if parameters and parameters[0].tag == asn1.OCTET_STRING else b""
     if encrypted.tag & ~0x20 != asn1.context(0, constructed=False):

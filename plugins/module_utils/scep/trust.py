@@ -12,6 +12,7 @@ the pinned CA itself has to be marked as registration authority, or to be named 
 from __future__ import annotations
 
 import datetime as dt
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -84,8 +85,9 @@ class Trust:
         None when it does not hang on the anchor, or when a link is out of date.
         """
         paths: dict[x509.Certificate, tuple[x509.Certificate, ...]] = {certificate: ()}
-        queue = [certificate]
-        for link in queue:  # which grows: the shortest path wins, and every certificate is looked at once
+        queue = deque([certificate])
+        while queue:  # breadth first: the shortest path wins, and every certificate is looked at once
+            link = queue.popleft()
             if not valid_at(link, now):
                 continue
             if self.anchor.holds(link):

@@ -31,7 +31,7 @@ def build_url(url: str, operation: str, message: bytes | str | None = None) -> s
 
     A query that the URL has already is kept ahead of `operation`.
     """
-    scheme, host, path, query, _ = urlsplit(url)
+    scheme, host, path, query, _fragment = urlsplit(url)
     if isinstance(message, bytes):
         message = base64.b64encode(message).decode("ascii")
     words = [query] if query else []
@@ -53,7 +53,7 @@ def parse_query(query_string: str) -> Query:
     """Read the raw query string. Raises DecodeError when it names no operation."""
     found: dict[str, str] = {}
     for pair in query_string.split("&"):
-        word, _, value = pair.partition("=")
+        word, _equals, value = pair.partition("=")
         found.setdefault(unquote(word).lower(), unquote(value, errors="replace"))
     operation = found.get("operation", "")
     if not operation:
@@ -67,7 +67,7 @@ def decode_get_message(message: str) -> bytes:
     Line breaks, blanks where a `+` was taken for one, the URL-safe alphabet and missing padding are understood.
     Raises DecodeError.
     """
-    text, _, behind = message.replace("\r", "").replace("\n", "").lstrip().partition("=")
+    text, _equals, behind = message.replace("\r", "").replace("\n", "").lstrip().partition("=")
     text = text.replace(" ", "+").replace("-", "+").replace("_", "/")
     if _NOT_BASE64.search(text) or behind.strip("= "):
         raise DecodeError("The message of the request is not base64.")
