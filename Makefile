@@ -5,7 +5,7 @@ LEGS ?=
 run = @python=$$(sh dev/find-python.sh) && exec "$$python" dev
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo check test clean
+.PHONY: help venv demo check test bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
@@ -21,6 +21,9 @@ check: ## the fast tests, without root: linters and unit tests, under two minute
 
 test: ## every test; LEGS="unit-newest interop" runs some of them
 	$(run) test $(LEGS)
+
+bench: ## how much the server costs, as ratios to what it cannot do without and to other servers
+	$(run) bench $(LEGS)
 
 clean: ## remove what make built: .venv, .cache, build
 	$(run) clean

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 
 from toolchain import demonstration, environments, interpreters, runner
 from toolchain.legs import LEGS
-from toolchain.places import BUILD, CACHE, VENV, Failure, say
+from toolchain.places import BUILD, CACHE, ROOT, VENV, Failure, say
 
 
 def venv(_names: list[str]) -> int:
@@ -35,6 +36,13 @@ def test(names: list[str]) -> int:
     return runner.run(list(LEGS), names, install=True)
 
 
+def bench(names: list[str]) -> int:
+    """Measure the server: all parts, or those named."""
+    environment = environments.build_main()
+    tests = str(ROOT / "tests")
+    return subprocess.run([environment.bin / "python", "-m", "benchmark", *names], check=False, cwd=tests).returncode
+
+
 def clean(_names: list[str]) -> int:
     """Remove what the other targets made."""
     for folder in (VENV, CACHE, BUILD):
@@ -47,6 +55,7 @@ TARGETS: dict[str, Callable[[list[str]], int]] = {
     "demo": demo,
     "check": check,
     "test": test,
+    "bench": bench,
     "clean": clean,
 }
 
@@ -58,7 +67,7 @@ def main() -> int:
         epilog="legs of check and test: " + ", ".join(f"{leg.name}{' (fast)' * leg.fast}" for leg in LEGS),
     )
     parser.add_argument("target", choices=TARGETS)
-    parser.add_argument("leg", nargs="*", help="only these legs of check or test")
+    parser.add_argument("leg", nargs="*", help="only these legs of check or test, or parts of bench")
     arguments = parser.parse_args()
     try:
         return TARGETS[arguments.target](arguments.leg)
