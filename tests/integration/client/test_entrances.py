@@ -1,0 +1,214 @@
+# Copyright (c) 2026, The netcert.ndes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One call, two entrances: a task in process and the same task as a module come to the same."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import fingerprint
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.replies import failure
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from support import pki as pki_module
+from support.awkward import Awkward
+
+from .conftest import Playbooks
+
+Task = Callable[..., "dict[str, Any]"]
+AS_MODULE = re.compile(r"Using module file \S+/modules/scep_")
+INVOCATION = re.compile(r'^    "invocation": \{\n.*?\n    \}', re.MULTILINE | re.DOTALL)
+"""As -vvv prints it; ansible-core 2.19 does not register it."""
+CHALLENGE = "C0rrect-horse-battery"
+
+
+def options(server: Awkward, **more: Any) -> dict[str, Any]:
+    """Those of an enrolment into the folder of the play, by relative paths."""
+    return {
+        "ca_fingerprint": fingerprint(server.pki.ca.certificate, "sha1"),
+        "challenge_password": CHALLENGE,
+        "subject": [{"O": "Example"}, {"CN": "{{ inventory_hostname }}"}],
+        "subject_alt_name": ["DNS:{{ inventory_hostname }}"],
+        "path": "files/c.pem",
+        "privatekey_path": "files/k.pem",
+        "fullchain_path": "files/f.pem",
+        **more,
+    }
+
+
+def comparable(result: dict[str, Any]) -> str:
+    """The result as text, without what is another one in every enrolment."""
+    text = json.dumps(
+        {name: value for name, value in result.items() if name != "certificate"}, indent=1, sort_keys=True
+    )
+    for name in ("serial_number", "fingerprint", "transaction_id"):
+        text = text.replace(str(result.get(name, "\0")), name)
+    return text
+
+
+@pytest.fixture
+def key_file(playbooks: Playbooks) -> None:
+    """The same key for both, so that even its fingerprint is the same."""
+    key = pki_module.rsa_key("given")
+    data = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (playbooks.files / "k.pem").write_bytes(data)
+    (playbooks.files / "k.pem").chmod(0o600)
+
+
+def both_ways(playbooks: Playbooks, task: Task, *flags: str, **more: Any) -> list[dict[str, Any]]:
+    """The results in process and as a module, each on the files as they are now."""
+    results, invocations = [], []
+    copy = playbooks.folder / "copy"
+    shutil.copytree(playbooks.files, copy)
+    for module in (False, True):
+        shutil.rmtree(playbooks.files)
+        shutil.copytree(copy, playbooks.files)
+        played = playbooks.play([task(module=module, register="result", **more)], "-vvv", *flags)
+        assert bool(AS_MODULE.search(played.output)) is module
+        assert "Traceback" not in played.output
+        assert CHALLENGE not in played.output
+        results.append(played.results["result"])
+        invocations.append(INVOCATION.findall(played.output))
+    shutil.rmtree(copy)
+    assert len(invocations[0]) == 1
+    assert invocations[0] == invocations[1]
+    if "challenge_password" in more:
+        assert '"challenge_password": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"' in invocations[0][0]
+    return results
+
+
+def test_certificate(playbooks: Playbooks, server: Awkward, task: Task, key_file: None) -> None:
+    given = options(server, key_usage=["digitalSignature"], extended_key_usage=["clientAuth"], mode="0640")
+    checked = both_ways(playbooks, task, "--check", "--diff", **given)
+    assert comparable(checked[0]) == comparable(checked[1])
+    assert checked[0]["changed"]
+    assert not server.received
+    enrolled = both_ways(playbooks, task, "--diff", **given)
+    assert comparable(enrolled[0]) == comparable(enrolled[1])
+    assert enrolled[0]["changed"]
+    assert enrolled[0]["paths"]["certificate"] == str(playbooks.files / "c.pem")
+    assert [warning for warning in enrolled[0]["warnings"] if "ca_fingerprint: SHA-1" in str(warning)]
+    assert server.operations.count("PKIOperation") == 2
+    unchanged = both_ways(playbooks, task, **given)
+    assert unchanged[0] == unchanged[1]
+    assert not unchanged[0]["changed"]
+    assert server.operations.count("PKIOperation") == 2
+
+
+def test_ca_info(playbooks: Playbooks, server: Awkward, task: Task) -> None:
+    first, second = both_ways(playbooks, task, action="scep_ca_info")
+    assert first == second
+    assert first["trusted"] is False
+
+
+def test_refusal(playbooks: Playbooks, server: Awkward, task: Task, key_file: None) -> None:
+    server.reply = lambda request: failure(
+        request.header, server.pki.ra_sign, FailInfo.BAD_REQUEST, text=f"{CHALLENGE} is wrong"
+    )
+    first, second = both_ways(playbooks, task, **options(server))
+    assert first.pop("exception", None) == second.pop("exception", None)
+    assert first == second
+    assert first["failed"]
+    assert "(it says '******** is wrong')" in first["msg"]
+    assert [path.name for path in playbooks.files.iterdir()] == ["k.pem"]
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"timeout": "soon"}, "argument 'timeout' is of type str and we were unable to convert to float"),
+    ({"subjekt": "CN=x"}, "Unsupported parameters for (netcert.ndes.scep_certificate) module: subjekt."),
+    ({"ca_certificate_content": "x"}, "parameters are mutually exclusive: ca_fingerprint|ca_certificate_path|"),
+    ({"privatekey_size": 1024}, "privatekey_size: 1024 bits are not supported; choose 2048 to 4096."),
+]
+
+
+def test_wrong_options(playbooks: Playbooks, server: Awkward, task: Task) -> None:
+    tasks = [
+        task(module=module, register=f"result_{at}_{int(module)}", **options(server, **wrong))
+        for at, (wrong, _) in enumerate(WRONG)
+        for module in (False, True)
+    ]
+    played = playbooks.play(tasks)
+    assert CHALLENGE not in played.output
+    for at, (_, message) in enumerate(WRONG):
+        first, second = (played.results[f"result_{at}_{module}"] for module in (0, 1))
+        assert first.pop("exception", None) == second.pop("exception", None)
+        assert first == second
+        assert first["failed"]
+        assert message in first["msg"]
+    assert not server.received
+
+
+def test_vaulted_challenge(playbooks: Playbooks, server: Awkward, task: Task) -> None:
+    """A value that Ansible decrypts late arrives as it is meant."""
+    (playbooks.folder / "vault").write_text("vault password\n")
+    command = [str(Path(sys.executable).parent / "ansible-vault"), "encrypt_string", CHALLENGE, "--name", "otp"]
+    made = subprocess.run(
+        [*command, f"--vault-password-file={playbooks.folder / 'vault'}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"HOME": str(playbooks.folder), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
+    )
+    (playbooks.folder / "secrets.yml").write_text(made.stdout)
+    played = playbooks.play(
+        [task(register="result", **options(server, challenge_password="{{ otp }}"))],
+        f"--extra-vars=@{playbooks.folder / 'secrets.yml'}",
+        f"--vault-password-file={playbooks.folder / 'vault'}",
+        "-vvv",
+    )
+    assert played.code == 0, played.output
+    csr = server.requests[0].csr
+    assert csr is not None
+    assert csr.challenge_password == CHALLENGE
+    assert CHALLENGE not in played.output
+
+
+CONNECTION = '''
+from ansible.plugins.connection.local import Connection as Local
+
+DOCUMENTATION = """
+name: {name}
+short_description: Stands for the connection to a device
+description: It must never be opened by a module that runs on the controller.
+options:
+  persistent_command_timeout:
+    description: As all such connections have it.
+    type: int
+    default: 30
+    vars:
+      - name: ansible_command_timeout
+"""
+
+
+class Connection(Local):
+    transport = "{name}"
+    force_persistence = True
+    has_pipelining = True
+
+    def exec_command(self, *args, **kwargs):
+        raise AssertionError("a command was sent to the device")
+'''
+
+
+def test_network_device(playbooks: Playbooks, server: Awkward, task: Task) -> None:
+    """The task stays on the controller, in process, and become, which means enable there, makes no difference."""
+    (playbooks.folder / "connections").mkdir()
+    (playbooks.folder / "connections" / "network_cli.py").write_text(CONNECTION.format(name="network_cli"))
+    host = {"ansible_connection": "network_cli", "ansible_network_os": "none.none.none", "ansible_become": True}
+    host["ansible_become_method"] = "ansible.builtin.sudo"
+    played = playbooks.play([task(register="result", **options(server))], "-vvv", inventory=host)
+    assert played.code == 0, played.output
+    assert played.results["result"]["changed"]
+    assert not AS_MODULE.search(played.output)
+    assert (playbooks.files / "c.pem").exists()
