@@ -55,7 +55,7 @@ _SOURCES = (
     ("plugins/module_utils/scep", _NAMESPACE + "plugins/module_utils/scep"),
     ("plugins/module_utils/_deps.py", _NAMESPACE + "plugins/module_utils/_deps.py"),
 )
-_MAIN = b"import sys\n\nfrom scep_server.cli import main\n\nsys.exit(main())\n"
+_MAIN = b"from scep_server.cli import main\n\nraise SystemExit(main())\n"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a ZIP archive can name
 
 
