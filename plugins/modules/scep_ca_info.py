@@ -101,8 +101,8 @@ certificates:
     roles:
       description:
         - What the certificate says that it is for, V(ca), V(ra_signer) or V(ra_recipient), or several of them.
-        - With a trust anchor, V(ra_recipient) marks the one that requests are encrypted to. Where no certificate has this
-          role, requests are encrypted to the CA.
+        - With a trust anchor, V(ra_recipient) marks the one that requests are encrypted to. Where no certificate has
+          this role, requests are encrypted to the CA.
       returned: always
       type: list
       elements: str

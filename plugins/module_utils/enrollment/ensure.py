@@ -73,19 +73,19 @@ def _tidy(context: Context, transaction: Transaction, disk: Disk, chain: Chain) 
         for target, data in _chain_files(outputs, certificate, chain or ())
         if read_file(target.option, target.path) != data
     ]
-    rewritten = {target.path for target, _ in missing}
+    rewritten = {target.path for target, _data in missing}
     others = [
         target
         for target in outputs.all()
         if target.path not in rewritten and target.path.exists() and attributes_differ(target)
     ]
-    done = [f"content of {target.option}" for target, _ in missing]
+    done = [f"content of {target.option}" for target, _data in missing]
     done += [f"mode, owner or group of {target.option}" for target in others]
     copies: list[str] = []
     if not context.check_mode:
         if missing:
-            check_writable([target for target, _ in missing], touch=True)
-            copies = _copies(context, [target for target, _ in missing])
+            check_writable([target for target, _data in missing], touch=True)
+            copies = _copies(context, [target for target, _data in missing])
             transaction.commit(missing)
         for target in others:
             set_attributes(target)
@@ -124,7 +124,7 @@ def _enrol(
     contents.append((outputs.certificate, _pem(issued.certificate)))
     contents += _chain_files(outputs, issued.certificate, issued.chain)
     contents.append((outputs.record, write_record(record)))
-    copies = _copies(context, [target for target, _ in contents if target is not outputs.record])
+    copies = _copies(context, [target for target, _data in contents if target is not outputs.record])
     transaction.commit(contents)
     if not decision.new_key and attributes_differ(outputs.key):
         set_attributes(outputs.key)

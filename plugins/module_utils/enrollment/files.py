@@ -250,18 +250,18 @@ class Transaction:
         except OSError as error:
             self._undo(done, moves)
             raise FileError(f"'{done[-1][0]}' cannot be replaced: {error.strerror}.") from None
-        for folder in {target.parent for _, target, _ in moves}:
+        for folder in {target.parent for _staged, target, _saved in moves}:
             _sync_folder(folder)
         self._remove_journal()
-        for _, _, saved in moves:
+        for _staged, _target, saved in moves:
             saved.unlink(missing_ok=True)
 
     def _undo(self, done: Sequence[tuple[Path, Path]], moves: Sequence[Move]) -> None:
         """Put back what was renamed, under a journal of its own; the last one of `done` is the one that failed."""
-        *renamed, (_, unused) = done
+        *renamed, (_target, unused) = done
         back = [(saved, target, saved) for target, saved in renamed if saved.exists()]
         self._write_journal(back)
-        for staged, _, _ in moves:
+        for staged, _target, _saved in moves:
             staged.unlink(missing_ok=True)
         unused.unlink(missing_ok=True)
         for target, saved in renamed:
@@ -276,7 +276,7 @@ class Transaction:
         rows = [[str(path) for path in move] for move in moves]
         self._staged_journal.unlink(missing_ok=True)
         _create(self._staged_journal, json.dumps(rows).encode("utf-8"), Attributes(mode=0o600), None)
-        for folder in {target.parent for _, target, _ in moves}:
+        for folder in {target.parent for _staged, target, _saved in moves}:
             _sync_folder(folder)
         self._staged_journal.replace(self._journal)
         _sync_folder(self._journal.parent)

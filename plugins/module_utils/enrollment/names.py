@@ -50,7 +50,7 @@ _ATTRIBUTES = (
     ("unstructuredAddress", "unstructuredAddress", "1.2.840.113549.1.9.8"),
 )
 _OID_OF = {name.lower(): oid for short, long, oid in _ATTRIBUTES for name in (short, long)}
-_SHORT_OF = {oid: short for short, _, oid in _ATTRIBUTES}
+_SHORT_OF = {oid: short for short, _long, oid in _ATTRIBUTES}
 _DOTTED = re.compile(r"[0-2](\.\d+)+")
 _ESCAPED = re.compile(r"\\([0-9A-Fa-f]{2}|.)", re.DOTALL)
 
@@ -131,7 +131,7 @@ def _unescape(value: str) -> str:
 def _attribute(word: str, value: str) -> x509.NameAttribute[str]:
     dotted = word if _DOTTED.fullmatch(word) else _OID_OF.get(word.lower())
     if dotted is None:
-        known = ", ".join(short for short, _, _ in _ATTRIBUTES)
+        known = ", ".join(short for short, _long, _oid in _ATTRIBUTES)
         raise OptionError("subject", f"'{word}' is not an attribute that is known here ({known}, or a dotted OID).")
     if not value:
         raise OptionError("subject", f"the value of '{word}' is empty; leave the attribute out.")

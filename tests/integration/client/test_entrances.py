@@ -135,12 +135,12 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 def test_wrong_options(playbooks: Playbooks, server: Awkward, task: Task) -> None:
     tasks = [
         task(module=module, register=f"result_{at}_{int(module)}", **options(server, **wrong))
-        for at, (wrong, _) in enumerate(WRONG)
+        for at, (wrong, _unused) in enumerate(WRONG)
         for module in (False, True)
     ]
     played = playbooks.play(tasks)
     assert CHALLENGE not in played.output
-    for at, (_, message) in enumerate(WRONG):
+    for at, (_unused, message) in enumerate(WRONG):
         first, second = (played.results[f"result_{at}_{module}"] for module in (0, 1))
         assert first.pop("exception", None) == second.pop("exception", None)
         assert first == second

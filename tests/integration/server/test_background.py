@@ -42,7 +42,7 @@ def test_start_look_stop(make_state: Callable[..., Path], command: Command) -> N
 
 def test_after_the_master_was_killed(make_state: Callable[..., Path], command: Command) -> None:
     state = make_state(workers=1)
-    _, first = command(state, "serve", "--daemon", "--bind", "127.0.0.1:0")
+    _unused, first = command(state, "serve", "--daemon", "--bind", "127.0.0.1:0")
     os.kill(first["pid"], signal.SIGKILL)
     deadline = time.monotonic() + 20
     while command(state, "status")[0] == 0:  # the worker sees it within a second, and ends

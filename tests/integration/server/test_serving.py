@@ -157,7 +157,7 @@ def test_request_line(server: Any) -> None:
         return raw(server, line + b"\r\nHost: x\r\nConnection: close\r\n\r\n")
 
     assert ask(65536).startswith(b"HTTP/1.1 200 OK\r\n")
-    head, _, body = ask(65537).partition(b"\r\n\r\n")
+    head, _unused, body = ask(65537).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 414 ") and b"Content-Type: text/plain" in head
     assert body.count(b"\n") == 1
 
@@ -178,7 +178,7 @@ def test_not_http(server: Any, data: bytes) -> None:
 
 def test_oversized_bodies(client: Client, server: Any) -> None:
     def pieces() -> Iterator[bytes]:
-        for _ in range(40):
+        for _unused in range(40):
             yield b"0" * 32768
 
     for body in (b"0" * (MEBIBYTE + 1), pieces()):
@@ -274,7 +274,7 @@ def test_a_client_that_never_reads(server: Any, client: Client) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.settimeout(1)
         with contextlib.suppress(OSError):
-            for _ in range(20000):
+            for _unused in range(20000):
                 connection.sendall(b"GET /?operation=GetCACert HTTP/1.1\r\nHost: x\r\n\r\n")
         assert is_served(server.url) < 15
 

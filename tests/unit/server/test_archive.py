@@ -23,7 +23,7 @@ archive = pytest.importorskip(
 def test_same_sources_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = archive.build()
     copy = tmp_path / "elsewhere"
-    for source, _ in archive._SOURCES:
+    for source, _unused in archive._SOURCES:
         original = archive._COLLECTION / source
         (copy / source).parent.mkdir(parents=True, exist_ok=True)
         if original.is_dir():

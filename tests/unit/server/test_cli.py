@@ -32,11 +32,11 @@ def run(capsys: pytest.CaptureFixture[str]) -> Any:
 
 def test_init(tmp_path: Path, run: Any) -> None:
     state = tmp_path / "deep" / "state"
-    status, first, _ = run(state, "init", "--set", "ca_subject=CN=Mine", "--set", "certificate_days=7")
+    status, first, _unused = run(state, "init", "--set", "ca_subject=CN=Mine", "--set", "certificate_days=7")
     assert (status, first["changed"], first["ca"]["subject"]) == (0, True, "CN=Mine")
     assert state.stat().st_mode & 0o777 == 0o700
     assert json.loads((state / "settings.json").read_text()) == {"ca_subject": "CN=Mine", "certificate_days": 7}
-    status, second, _ = run(state, "init", "--set", "ca_subject=CN=Mine")
+    status, second, _unused = run(state, "init", "--set", "ca_subject=CN=Mine")
     assert (status, second["changed"], second["ca"]) == (0, False, first["ca"])
     status, result, error = run(state, "init", "--set", "ca_subject=CN=Other")
     assert status == 1 and "is initialised already" in result["error"] and error.startswith("scep-server: ")
@@ -50,13 +50,13 @@ def test_init_completes_what_was_broken_off(state: Path, run: Any) -> None:
 
 
 def test_init_says_what_is_wrong_and_leaves_nothing(tmp_path: Path, run: Any) -> None:
-    status, result, _ = run(tmp_path / "state", "init", "--set", "ca_key=dsa")
+    status, result, _unused = run(tmp_path / "state", "init", "--set", "ca_key=dsa")
     assert status == 1 and result["error"].startswith("The setting ca_key must be one of")
     assert not (tmp_path / "state" / "pki").exists()
 
 
 def test_ca_show(state: Path, run: Any) -> None:
-    status, shown, _ = run(state, "ca", "show")
+    status, shown, _unused = run(state, "ca", "show")
     loaded = pki.load(state)
     assert status == 0
     assert x509.load_pem_x509_certificate(shown["ca"]["pem"].encode()) == loaded.ca.certificate
@@ -73,7 +73,7 @@ def test_ca_show_for_people(state: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_otp_create(state: Path, run: Any) -> None:
-    status, result, _ = run(state, "otp", "create", "--count", "3")
+    status, result, _unused = run(state, "otp", "create", "--count", "3")
     assert status == 0 and len(set(result["passwords"])) == 3 and result["expires"].endswith("+00:00")
     opened = open_store("", state)
     with opened._connection() as connection:
@@ -84,13 +84,13 @@ def test_otp_create(state: Path, run: Any) -> None:
 def test_otp_create_respects_the_limit(state: Path, run: Any) -> None:
     (state / "settings.json").write_text('{"otp_outstanding": 2}')
     assert run(state, "otp", "create", "--count", "2")[0] == 0
-    status, result, _ = run(state, "otp", "create")
+    status, result, _unused = run(state, "otp", "create")
     assert status == 1 and "would exceed the limit of 2" in result["error"]
 
 
 @pytest.mark.parametrize("words", [("serve",), ("otp", "create"), ("ca", "show")])
 def test_without_init(tmp_path: Path, run: Any, words: tuple[str, ...]) -> None:
-    status, result, _ = run(tmp_path, *words)
+    status, result, _unused = run(tmp_path, *words)
     assert status == 1 and f"run 'scep-server --state {tmp_path} init' first" in result["error"]
 
 
@@ -120,12 +120,12 @@ def test_wrong_command_lines(state: Path, words: tuple[str, ...]) -> None:
 
 def test_serve_checks_before_it_starts(state: Path, run: Any, tmp_path: Path) -> None:
     missing = str(tmp_path / "missing.pem")
-    status, result, _ = run(state, "serve", "--tls-certificate", missing, "--tls-key", missing)
+    status, result, _unused = run(state, "serve", "--tls-certificate", missing, "--tls-key", missing)
     assert status == 1 and result["error"].startswith("TLS cannot start with")
-    status, result, _ = run(state, "serve", "--bind", "8080")
+    status, result, _unused = run(state, "serve", "--bind", "8080")
     assert status == 1 and "The setting bind must be HOST:PORT" in result["error"]
     shutil.copy(state / "pki" / "ca.key", state / "pki" / "ra-signing.key")
-    status, result, _ = run(state, "serve")
+    status, result, _unused = run(state, "serve")
     assert status == 1 and "is not the key of" in result["error"]
 
 
@@ -135,5 +135,5 @@ def test_newer_database(state: Path, run: Any) -> None:
         connection.exec_driver_sql("UPDATE meta SET value = '2' WHERE name = 'schema'")
     opened.close()
     assert SCHEMA_VERSION == 1
-    status, result, _ = run(state, "otp", "create")
+    status, result, _unused = run(state, "otp", "create")
     assert status == 1 and "newer scep-server" in result["error"]

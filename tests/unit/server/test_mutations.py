@@ -19,7 +19,7 @@ SEED, ROUNDS = 8894, 400
 
 def _mutated(dice: random.Random, body: bytes) -> bytes:
     changed = bytearray(body)
-    for _ in range(dice.choice((1, 1, 1, 2, 5))):
+    for _unused in range(dice.choice((1, 1, 1, 2, 5))):
         at = dice.randrange(len(changed))
         kind = dice.randrange(5)
         if kind == 0:

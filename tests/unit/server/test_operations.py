@@ -243,7 +243,7 @@ def test_a_retransmission_gets_the_same_certificate(bench: Bench, device: Device
     request = bench.request(device, bench.passwords()[0])
     first, second = bench.answer(request), bench.answer(request)
     assert first.certificates == second.certificates
-    assert [outcome for outcome, _ in lines(bench)] == ["issued", "repeated"]
+    assert [outcome for outcome, _unused in lines(bench)] == ["issued", "repeated"]
 
 
 def test_a_retransmission_has_to_come_soon(bench: Bench, device: Device) -> None:
@@ -281,13 +281,13 @@ def test_identical_requests_at_once(bench: Bench, device: Device) -> None:
     with ThreadPoolExecutor(8) as pool:
         replies = list(pool.map(bench.answer, [request] * 8))
     assert len({reply.certificates[0].serial_number for reply in replies}) == 1
-    outcomes = [outcome for outcome, _ in lines(bench)]
+    outcomes = [outcome for outcome, _unused in lines(bench)]
     assert sorted(outcomes) == ["issued"] + ["repeated"] * 7
 
 
 def test_many_requests_race_for_one_password(bench: Bench, device: Device) -> None:
     (password,) = bench.passwords()
-    requests = [bench.request(device, password) for _ in range(8)]
+    requests = [bench.request(device, password) for _unused in range(8)]
     with ThreadPoolExecutor(8) as pool:
         replies = list(pool.map(bench.answer, requests))
     assert [reply.status for reply in replies].count(PkiStatus.SUCCESS) == 1
@@ -325,11 +325,11 @@ def _names(*names: x509.GeneralName) -> Make:
 
 
 def _content(content: bytes, **parts: Any) -> Make:
-    return lambda bench, device, _: message(content, device.identity, bench.pki.encryption.certificate, **parts)
+    return lambda bench, device, _unused: message(content, device.identity, bench.pki.encryption.certificate, **parts)
 
 
 def _from(make_device: Callable[[], Device]) -> Make:
-    return lambda bench, _, password: bench.request(make_device(), password)
+    return lambda bench, _unused, password: bench.request(make_device(), password)
 
 
 def _named(name: Callable[[Bench], x509.Name]) -> Make:
@@ -439,9 +439,9 @@ NEGATIVE: dict[str, tuple[Make, FailInfo]] = {
     # Wrong content and wrong padding look the same: else they would be an oracle for who tampers with the ciphertext.
     "content is an INTEGER": (_content(b"\x02\x01\x01"), _BAD_CHECK),
     "content is not ASN.1": (_content(b"hello"), _BAD_CHECK),
-    "no challenge password": (lambda bench, device, _: bench.request(device, None), _BAD_REQUEST),
-    "empty challenge password": (lambda bench, device, _: bench.request(device, ""), _BAD_REQUEST),
-    "wrong challenge password": (lambda bench, device, _: bench.request(device, "wrong"), _BAD_REQUEST),
+    "no challenge password": (lambda bench, device, _unused: bench.request(device, None), _BAD_REQUEST),
+    "empty challenge password": (lambda bench, device, _unused: bench.request(device, ""), _BAD_REQUEST),
+    "wrong challenge password": (lambda bench, device, _unused: bench.request(device, "wrong"), _BAD_REQUEST),
     "password in lower case": (lambda bench, device, word: bench.request(device, word.lower() + "x"), _BAD_REQUEST),
     "key of 1024 bits": (_from(lambda: Device(new_key(1024))), _BAD_REQUEST),
     "signed with another key": (_another_signer, _BAD_REQUEST),

@@ -122,7 +122,7 @@ def test_expired(initialised: Path) -> None:
 
 
 def test_serials_are_random_and_positive() -> None:
-    serials = {pki.new_serial() for _ in range(1000)}
+    serials = {pki.new_serial() for _unused in range(1000)}
     assert len(serials) == 1000
     assert all(0 < serial < 1 << 128 for serial in serials)
 

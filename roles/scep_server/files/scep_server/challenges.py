@@ -32,7 +32,7 @@ def create(store: Store, otp_key: bytes, settings: Settings, count: int, now: dt
 
     Raises ServerError when too many would be outstanding.
     """
-    passwords = [secrets.token_hex(16).upper() for _ in range(count)]
+    passwords = [secrets.token_hex(16).upper() for _number in range(count)]
     expires = epoch(now + dt.timedelta(minutes=settings.otp_minutes))
     store.add_challenges(
         [mac(otp_key, password) for password in passwords],

@@ -21,7 +21,7 @@ _ATTEMPTS = 5
 
 def current(store: Store, pki: Pki, settings: Settings, now: dt.datetime) -> bytes:
     """The CRL in DER. All processes of a database hand out the same one, and its number only grows."""
-    for _ in range(_ATTEMPTS):
+    for _attempt in range(_ATTEMPTS):
         latest = store.latest_crl()
         revoked = store.count_revoked()
         if latest is not None and latest.revoked == revoked and _fresh(latest.this_update, latest.next_update, now):

@@ -124,7 +124,7 @@ def certificate_builder(
     if subject in (certificate.subject for certificate in pki.certificates):
         raise _refuse("The request asks for the name of the CA or of its registration authority.")
     if ExtensionOID.SUBJECT_ALTERNATIVE_NAME in extensions:
-        names, _ = extensions[ExtensionOID.SUBJECT_ALTERNATIVE_NAME]
+        names, _critical = extensions[ExtensionOID.SUBJECT_ALTERNATIVE_NAME]
         # critical where it is the only name (RFC 5280 section 4.2.1.6)
         extensions[ExtensionOID.SUBJECT_ALTERNATIVE_NAME] = (names, not list(subject))
     elif not list(subject):

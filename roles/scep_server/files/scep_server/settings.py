@@ -80,57 +80,93 @@ def _usages(values: tuple[str, ...]) -> str | None:
 
 def split_address(value: str) -> tuple[str, str]:
     """(host without brackets, port) of HOST:PORT."""
-    host, _, port = value.rpartition(":")
+    host, _colon, port = value.rpartition(":")
     if host.startswith("[") and host.endswith("]"):
         return host[1:-1], port
     return ("" if ":" in host else host), port
 
 
-def _set(default: Any, about: str, check: Check | None = None) -> Any:
-    return field(default=default, metadata={"about": about, "check": check})
+def _told(about: str, check: Check | None = None) -> dict[str, Any]:
+    return {"about": about, "check": check}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """All settings, checked. Those marked (init) are read when the CA is made and mean nothing afterwards."""
 
-    ca_subject: str = _set("CN=netcert.ndes test CA", "(init) Subject of the CA, RFC 4514.", _subject)
-    ca_key: str = _set("rsa-2048", "(init) Kind and size of the CA's key.", _one_of(*CA_KEYS))
-    ca_days: int = _set(3650, "(init) Days for which the CA's certificate is valid.", _between(1, 36500))
-    ra_key: str = _set("rsa-2048", "(init) Kind and size of the two RA keys.", _one_of(*RA_KEYS))
-    ra_days: int = _set(730, "(init) Days for which the RA certificates are valid.", _between(1, 36500))
-
-    database: str = _set("", "URL of the database in SQLAlchemy's form; empty: store.sqlite3 in the state folder.")
-
-    bind: str = _set("127.0.0.1:8080", "HOST:PORT to listen on.", _address)
-    tls_certificate: str = _set("", "PEM file with the server's TLS certificate and chain; empty: plain HTTP.")
-    tls_key: str = _set("", "PEM file with the key of tls_certificate.")
-    workers: int = _set(2, "Processes that answer requests.", _between(1, 64))
-    threads: int = _set(8, "Threads of each process.", _between(1, 256))
-    request_seconds: int = _set(10, "Seconds within which a client has to send its request.", _between(1, 600))
-    keep_alive_seconds: int = _set(15, "Seconds for which an idle connection is kept.", _between(1, 600))
-
-    allow_sha1: bool = _set(True, "Whether messages and requests signed with SHA-1 are taken.")
-    legacy_algorithms: bool = _set(False, "Whether MD5 and single DES are taken.")
-    min_rsa_bits: int = _set(2048, "Smallest RSA key that is certified, in bits.", _between(1024, 8192))
-
-    otp_minutes: int = _set(60, "Minutes after which an unused one-time password expires.", _between(1, 525600))
-    otp_outstanding: int = _set(1000, "One-time passwords that may be unused at a time.", _between(1, 1000000))
-    retransmission_minutes: int = _set(
-        60, "Minutes during which an identical request gets the same certificate again.", _between(0, 10080)
+    ca_subject: str = field(
+        default="CN=netcert.ndes test CA", metadata=_told("(init) Subject of the CA, RFC 4514.", _subject)
+    )
+    ca_key: str = field(default="rsa-2048", metadata=_told("(init) Kind and size of the CA's key.", _one_of(*CA_KEYS)))
+    ca_days: int = field(
+        default=3650, metadata=_told("(init) Days for which the CA's certificate is valid.", _between(1, 36500))
+    )
+    ra_key: str = field(
+        default="rsa-2048", metadata=_told("(init) Kind and size of the two RA keys.", _one_of(*RA_KEYS))
+    )
+    ra_days: int = field(
+        default=730, metadata=_told("(init) Days for which the RA certificates are valid.", _between(1, 36500))
     )
 
-    certificate_days: int = _set(365, "Days for which an issued certificate is valid.", _between(1, 36500))
-    backdate_minutes: int = _set(5, "Minutes by which notBefore lies in the past, for slow clocks.", _between(0, 1440))
-    signer_key_must_match: bool = _set(
-        True, "Whether a PKCSReq has to be signed with the key that it asks a certificate for (RFC 8894 section 2.3)."
+    database: str = field(
+        default="",
+        metadata=_told("URL of the database in SQLAlchemy's form; empty: store.sqlite3 in the state folder."),
     )
-    key_usages: tuple[str, ...] = _set(KEY_USAGES, "Key usages that a request may ask for.", _some_of(*KEY_USAGES))
-    default_key_usages: tuple[str, ...] = _set(
-        ("digital_signature", "key_encipherment"), "Key usages of who asks for none.", _some_of(*KEY_USAGES)
+
+    bind: str = field(default="127.0.0.1:8080", metadata=_told("HOST:PORT to listen on.", _address))
+    tls_certificate: str = field(
+        default="", metadata=_told("PEM file with the server's TLS certificate and chain; empty: plain HTTP.")
     )
-    extended_key_usages: tuple[str, ...] = _set(
-        (
+    tls_key: str = field(default="", metadata=_told("PEM file with the key of tls_certificate."))
+    workers: int = field(default=2, metadata=_told("Processes that answer requests.", _between(1, 64)))
+    threads: int = field(default=8, metadata=_told("Threads of each process.", _between(1, 256)))
+    request_seconds: int = field(
+        default=10, metadata=_told("Seconds within which a client has to send its request.", _between(1, 600))
+    )
+    keep_alive_seconds: int = field(
+        default=15, metadata=_told("Seconds for which an idle connection is kept.", _between(1, 600))
+    )
+
+    allow_sha1: bool = field(default=True, metadata=_told("Whether messages and requests signed with SHA-1 are taken."))
+    legacy_algorithms: bool = field(default=False, metadata=_told("Whether MD5 and single DES are taken."))
+    min_rsa_bits: int = field(
+        default=2048, metadata=_told("Smallest RSA key that is certified, in bits.", _between(1024, 8192))
+    )
+
+    otp_minutes: int = field(
+        default=60, metadata=_told("Minutes after which an unused one-time password expires.", _between(1, 525600))
+    )
+    otp_outstanding: int = field(
+        default=1000, metadata=_told("One-time passwords that may be unused at a time.", _between(1, 1000000))
+    )
+    retransmission_minutes: int = field(
+        default=60,
+        metadata=_told(
+            "Minutes during which an identical request gets the same certificate again.", _between(0, 10080)
+        ),
+    )
+
+    certificate_days: int = field(
+        default=365, metadata=_told("Days for which an issued certificate is valid.", _between(1, 36500))
+    )
+    backdate_minutes: int = field(
+        default=5, metadata=_told("Minutes by which notBefore lies in the past, for slow clocks.", _between(0, 1440))
+    )
+    signer_key_must_match: bool = field(
+        default=True,
+        metadata=_told(
+            "Whether a PKCSReq has to be signed with the key that it asks a certificate for (RFC 8894 section 2.3)."
+        ),
+    )
+    key_usages: tuple[str, ...] = field(
+        default=KEY_USAGES, metadata=_told("Key usages that a request may ask for.", _some_of(*KEY_USAGES))
+    )
+    default_key_usages: tuple[str, ...] = field(
+        default=("digital_signature", "key_encipherment"),
+        metadata=_told("Key usages of who asks for none.", _some_of(*KEY_USAGES)),
+    )
+    extended_key_usages: tuple[str, ...] = field(
+        default=(
             "1.3.6.1.5.5.7.3.1",  # serverAuth
             "1.3.6.1.5.5.7.3.2",  # clientAuth
             "1.3.6.1.5.5.7.3.4",  # emailProtection
@@ -140,20 +176,23 @@ class Settings:
             "1.3.6.1.5.5.7.3.17",  # ipsecIKE
             "1.3.6.1.5.5.8.2.2",  # iKEIntermediate
         ),
-        "Extended key usages that a request may ask for, as object identifiers.",
-        _usages,
+        metadata=_told("Extended key usages that a request may ask for, as object identifiers.", _usages),
     )
-    default_extended_key_usages: tuple[str, ...] = _set(
-        ("1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"), "Extended key usages of who asks for none.", _usages
+    default_extended_key_usages: tuple[str, ...] = field(
+        default=("1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"),
+        metadata=_told("Extended key usages of who asks for none.", _usages),
     )
-    alternative_names: tuple[str, ...] = _set(
-        ALTERNATIVE_NAMES,
-        "Kinds of subject alternative names that a request may ask for.",
-        _some_of(*ALTERNATIVE_NAMES),
+    alternative_names: tuple[str, ...] = field(
+        default=ALTERNATIVE_NAMES,
+        metadata=_told("Kinds of subject alternative names that a request may ask for.", _some_of(*ALTERNATIVE_NAMES)),
     )
 
-    crl_url: str = _set("", "URL of the CRL, written into each certificate; empty: none is.", _url)
-    crl_days: int = _set(7, "Days for which a CRL is valid; it is renewed at half of them.", _between(1, 366))
+    crl_url: str = field(
+        default="", metadata=_told("URL of the CRL, written into each certificate; empty: none is.", _url)
+    )
+    crl_days: int = field(
+        default=7, metadata=_told("Days for which a CRL is valid; it is renewed at half of them.", _between(1, 366))
+    )
 
 
 _FIELDS = {entry.name: entry for entry in dataclasses.fields(Settings)}

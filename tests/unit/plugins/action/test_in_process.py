@@ -83,7 +83,7 @@ LOCAL: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
 
 @pytest.mark.parametrize(("case", "expected"), [(row[:3], row[3]) for row in LOCAL], ids=[row[0] for row in LOCAL])
 def test_is_local(case: tuple[str, dict[str, Any], dict[str, Any]], expected: bool) -> None:
-    _, task, variables = case
+    _unused, task, variables = case
     subject = action(**task)
     subject._templar.available_variables = variables
     assert subject._is_local(variables) is expected

@@ -22,7 +22,7 @@ MODULES = {
     "scep_ca_info": (scep_ca_info, info_action, CA_INFO),
     "scep_certificate": (scep_certificate, certificate_action, CERTIFICATE),
 }
-SPECS = {name: spec for name, (_, _, spec) in MODULES.items()}
+SPECS = {name: spec for name, (_unused, _unused, spec) in MODULES.items()}
 RUNTIME = Path(__file__).resolve().parents[4] / "meta" / "runtime.yml"
 
 

@@ -86,7 +86,7 @@ def key_and_certificate_match(folder: Path) -> bool:
 def no_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """From here on, whoever opens a connection fails."""
 
-    def refuse(*_: Any, **__: Any) -> None:
+    def refuse(*_unused: Any, **__: Any) -> None:
         raise AssertionError("a connection was opened")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
@@ -95,7 +95,7 @@ def no_server(monkeypatch: pytest.MonkeyPatch) -> None:
 def no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """From here on, whoever loads a private key fails."""
 
-    def refuse(*_: Any, **__: Any) -> None:
+    def refuse(*_unused: Any, **__: Any) -> None:
         raise AssertionError("a private key was loaded")
 
     monkeypatch.setattr(keys_module, "load_private_key", refuse)

@@ -114,7 +114,9 @@ def _run_killed(line: int, work: Callable[[], None]) -> bool:
 @pytest.mark.parametrize("before", [b"", b"old"], ids=["first", "replaced"])
 def test_killed_at_any_line(three: Set, monkeypatch: pytest.MonkeyPatch, before: bytes) -> None:
     """After the repair by the next run all files are old or all are new, and nothing else lies around."""
-    monkeypatch.setattr(os, "fsync", lambda _: None)  # a killed process loses nothing that it wrote, and it is slow
+    monkeypatch.setattr(
+        os, "fsync", lambda _unused: None
+    )  # a killed process loses nothing that it wrote, and it is slow
     seen, line = set(), 0
     while True:
         line += 1
@@ -191,7 +193,7 @@ def test_staging_that_fails_leaves_nothing(three: Set, monkeypatch: pytest.Monke
 
 
 def test_file_system_without_second_names(three: Set, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any, **__: Any) -> None:
+    def refuse(*_unused: Any, **__: Any) -> None:
         raise OSError(errno.EPERM, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", refuse)
@@ -313,7 +315,7 @@ def test_check_writable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         check_writable([target], touch=touch)
         assert not list(tmp_path.iterdir())
 
-    def refuse(*_: Any) -> int:
+    def refuse(*_unused: Any) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
@@ -323,7 +325,7 @@ def test_check_writable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert str(caught.value) == f"path: nothing can be written to the folder '{tmp_path}': No space left on device."
     assert not list(tmp_path.iterdir())
 
-    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(os, "access", lambda *_unused: False)
     with pytest.raises(FileError) as caught:
         check_writable([target], touch=False)
     assert str(caught.value) == f"path: nothing can be written to the folder '{tmp_path}': Permission denied."

@@ -255,7 +255,7 @@ def test_environment_does_not_win(tls_server: tuple[Awkward, Path, Path], monkey
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(other))
     monkeypatch.setenv("CURL_CA_BUNDLE", str(other))
     with Transport(Connection(server.url, ca_path=str(ca))) as transport:
-        for _ in range(2):
+        for _unused in range(2):
             assert transport.ca_certificates()
     assert ask(Connection(server.url, validate_certs=False))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(ca))
@@ -268,7 +268,7 @@ def test_tls_with_a_server_that_has_none(server: Awkward) -> None:
 
 
 def test_unusable_files_of_tls(tls_server: tuple[Awkward, Path, Path], tmp_path: Path) -> None:
-    server, ca, _ = tls_server
+    server, ca, _unused = tls_server
     (tmp_path / "garbage").write_text("garbage")
     complaint = sentence(Connection(server.url, ca_path=str(ca), client_cert=str(tmp_path / "garbage")))
     assert complaint.count("\n") == 0

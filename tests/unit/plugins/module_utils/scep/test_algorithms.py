@@ -131,8 +131,8 @@ def test_every_cipher_there_and_back(name: str, content: bytes) -> None:
 
 
 def test_keys_and_vectors_are_fresh() -> None:
-    drawn = [encrypt("aes-128-cbc", b"x") for _ in range(50)]
-    assert len({key for key, _, _ in drawn}) == len({vector for _, vector, _ in drawn}) == 50
+    drawn = [encrypt("aes-128-cbc", b"x") for _unused in range(50)]
+    assert len({key for key, _unused, _unused in drawn}) == len({vector for _unused, vector, _unused in drawn}) == 50
 
 
 def test_single_des_is_3des_with_one_key_three_times() -> None:

@@ -239,7 +239,7 @@ def test_arbitrary_bytes_raise_nothing_but_decode_errors(data: bytes) -> None:
 @given(trees, st.data())
 def test_damaged_trees_raise_nothing_but_decode_errors(tree: bytes, data: st.DataObject) -> None:
     damaged = bytearray(ber.reencode(read(tree), lambda forms: data.draw(st.integers(0, forms - 1))))
-    for _ in range(data.draw(st.integers(1, 4))):
+    for _unused in range(data.draw(st.integers(1, 4))):
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
     try:
         asn1.to_der(read(bytes(damaged)))
@@ -302,10 +302,10 @@ def test_pieces_inside_indefinite_lengths_are_passed_once_however_deep(depth: in
     """A client may wrap a content of a megabyte, in pieces of 1,000 octets, in many indefinite lengths."""
     value = bytes(MEBIBYTE)
     message = ber.pieces(0x24, value, 1000)
-    for _ in range(depth):
+    for _unused in range(depth):
         message = ber.indefinite(0x30, message)
     element = read(message)
-    for _ in range(depth):
+    for _unused in range(depth):
         element = element.child(0)
     assert element.octets() == value
 
@@ -313,7 +313,7 @@ def test_pieces_inside_indefinite_lengths_are_passed_once_however_deep(depth: in
 def test_depth_is_bounded_at_the_stated_number() -> None:
     for write in (asn1.tlv, ber.indefinite):
         fits = asn1.ASN1_NULL
-        for _ in range(asn1.MAX_DEPTH):
+        for _unused in range(asn1.MAX_DEPTH):
             fits = write(0x30, fits)
         assert walk(read(fits)) == asn1.MAX_DEPTH + 1
         with pytest.raises(DecodeError):

@@ -54,7 +54,7 @@ def damaged(data: bytes, seed: int) -> bytes:
     """`data` with one to three wounds of the kinds that parsers die of."""
     chance = random.Random(seed)
     wounded = bytearray(data)
-    for _ in range(chance.choice((1, 1, 1, 2, 3))):
+    for _unused in range(chance.choice((1, 1, 1, 2, 3))):
         if not wounded:
             break
         at = chance.randrange(len(wounded))

@@ -168,7 +168,7 @@ def test_success(cipher: str, digest: str, pki: Pki) -> None:
     assert len(octets(attributes[forge.SENDER_NONCE])) == 16
     assert forge.FAIL_INFO not in attributes
     assert [one.chosen.dump() for one in signed["certificates"]] == [pki_module.der(pki.ra_sign.certificate)]
-    inner, _ = judge(decrypted(signed, pki.device, cipher), None, digest)
+    inner, _unused = judge(decrypted(signed, pki.device, cipher), None, digest)
     assert [one.chosen.dump() for one in inner["certificates"]] == [
         pki_module.der(issued),
         pki_module.der(pki.ca.certificate),
@@ -189,15 +189,15 @@ def test_failure_and_pending(pki: Pki) -> None:
     signed, attributes = judge(pending(about, pki.ec_ca, digest="sha384"), pki.ec_ca, "sha384")
     assert text(attributes[forge.PKI_STATUS]) == "3"
     assert forge.FAIL_INFO not in attributes
-    signed, _ = judge(failure(about, pki.ra_sign, FailInfo.BAD_ALG, empty_content=b"\0"), pki.ra_sign, "sha256")
+    signed, _unused = judge(failure(about, pki.ra_sign, FailInfo.BAD_ALG, empty_content=b"\0"), pki.ra_sign, "sha256")
     assert signed["encap_content_info"]["content"].native == b"\0"
 
 
 def test_ca_certificates(pki: Pki) -> None:
-    signed, _ = judge(write_ca_certificates(pki.ndes)[0], None, "sha256")
+    signed, _unused = judge(write_ca_certificates(pki.ndes)[0], None, "sha256")
     assert [one.chosen.dump() for one in signed["certificates"]] == [pki_module.der(one) for one in pki.ndes]
-    signed, _ = judge(write_next_ca([pki.root.certificate], pki.ca, "sha512"), pki.ca, "sha512")
-    inner, _ = judge(signed["encap_content_info"]["content"].native, None, "sha512")
+    signed, _unused = judge(write_next_ca([pki.root.certificate], pki.ca, "sha512"), pki.ca, "sha512")
+    inner, _unused = judge(signed["encap_content_info"]["content"].native, None, "sha512")
     assert [one.chosen.dump() for one in inner["certificates"]] == [pki_module.der(pki.root.certificate)]
 
 
@@ -213,5 +213,5 @@ def test_all_is_der(pki: Pki, bench: Bench) -> None:
         write_next_ca([pki.root.certificate], pki.ca, "sha256"),
     ):
         info = cms.ContentInfo.load(body, strict=True)
-        _ = info["content"].native  # parsed to the ground
+        _unused = info["content"].native  # parsed to the ground
         assert info.dump(force=True) == body

@@ -181,7 +181,7 @@ def test_a_refused_request_is_answered_with_what_is_known_of_it(pki: Pki) -> Non
 
 
 def test_sender_nonces_of_replies_are_fresh(pki: Pki) -> None:
-    bodies = {failure(asked()[1], pki.ra_sign, FailInfo.BAD_REQUEST) for _ in range(10)}
+    bodies = {failure(asked()[1], pki.ra_sign, FailInfo.BAD_REQUEST) for _unused in range(10)}
     assert len(bodies) == 10
     assert not any(asked()[0].sender_nonce in body.replace(asked()[0].sender_nonce, b"", 1) for body in bodies)
 

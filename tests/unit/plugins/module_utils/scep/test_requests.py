@@ -80,7 +80,7 @@ def test_there_and_back(
 
 
 def test_transaction_ids_and_nonces_are_fresh(pki: Pki, csr: bytes) -> None:
-    made = [make(MessageType.PKCS_REQ, pki, csr, "sha256", "aes-128-cbc") for _ in range(20)]
+    made = [make(MessageType.PKCS_REQ, pki, csr, "sha256", "aes-128-cbc") for _unused in range(20)]
     assert len({one.transaction_id for one in made}) == len({one.sender_nonce for one in made}) == 20
     assert all(len(one.sender_nonce) == 16 for one in made)
     for text in (new_transaction_id(), made[0].transaction_id):

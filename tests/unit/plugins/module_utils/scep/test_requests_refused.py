@@ -44,9 +44,9 @@ from support.bench import SUBJECT, Bench, ec_signer, tiny_signer
 HTML = b"<html><body>It works!</body></html>"
 
 UNANSWERABLE: dict[str, Callable[[Bench], bytes]] = {
-    "nothing": lambda _: b"",
-    "a web page": lambda _: HTML,
-    "zeros": lambda _: bytes(1000),
+    "nothing": lambda _unused: b"",
+    "a web page": lambda _unused: HTML,
+    "zeros": lambda _unused: bytes(1000),
     "cut off": lambda b: b.message.build()[:-1],
     "followed by something": lambda b: b.message.build() + b"x",
     "a certificate": lambda b: pki_module.der(b.pki.ca.certificate),

@@ -449,7 +449,7 @@ def test_the_sentence_names_what_was_pinned_and_what_was_offered(pki: Pki) -> No
 def test_many_cross_signed_namesakes_are_looked_at_once(pki: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
     """GetCACert is not authenticated: whoever answers it may offer any number of CAs that have signed each other."""
     key = rsa_key("attacker")
-    crowd = [certificate("Crowd", key, ca=True, usage=CA_USAGE) for _ in range(20)]
+    crowd = [certificate("Crowd", key, ca=True, usage=CA_USAGE) for _unused in range(20)]
     checked = 0
     genuine = certificates.verify_issued_by
 
