@@ -101,6 +101,17 @@ class DecryptionFailed(BadMessageCheck):
         super().__init__(UNPROVEN)
 
 
+class NotFound(BadCertId):
+    """What a CertPoll, GetCert or GetCRL asks for is not here, or the request does not decrypt.
+
+    Nobody proves anything in these requests, so `UNPROVEN` is not enough: telling the two apart would do an attacker
+    the same service, who sends the envelope of somebody else's PKCSReq as a CertPoll.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("Nothing that is here is what the request asks for, or its content does not decrypt.")
+
+
 class MalformedContent(BadRequest):
     """The decrypted messageData is not what the messageType says."""
 

@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from .. import _deps
 from . import asn1, attributes, cms, constants
@@ -17,7 +17,15 @@ from .algorithms import AlgorithmPolicy
 from .certificates import load_certificate, public_key
 from .constants import MessageType
 from .csr import CertificateRequest, check_rsa_key, read_csr
-from .errors import BadRequest, DecodeError, DecryptionFailed, MalformedContent, MessageError, NoSignerCertificate
+from .errors import (
+    BadRequest,
+    DecodeError,
+    DecryptionFailed,
+    MalformedContent,
+    MessageError,
+    NoSignerCertificate,
+    NotFound,
+)
 from .header import RequestHeader
 
 try:
@@ -58,6 +66,11 @@ class IncomingRequest:
     issuer: bytes | None = None
     subject: bytes | None = None
     serial: int | None = None
+
+    @property
+    def kind(self) -> MessageType:
+        """The messageType, which is known of a request that was opened."""
+        return cast(MessageType, self.header.message_type)
 
 
 def new_transaction_id() -> str:
@@ -141,8 +154,17 @@ def _request(
     return Request(message, kind, transaction_id, nonce, signer)
 
 
-def open_request(body: bytes, recipients: Sequence[Identity], allowed: AlgorithmPolicy) -> IncomingRequest:
+def open_request(
+    body: bytes,
+    recipients: Sequence[Identity],
+    allowed: AlgorithmPolicy,
+    kinds: Collection[MessageType] | None = None,
+) -> IncomingRequest:
     """Verify, decrypt and read a request.
+
+    `kinds` are those that the server serves, all by default: others are refused before anything is decrypted, because
+    a refusal afterwards would tell that the decryption succeeded (see `UNPROVEN`). For the same reason, a server that
+    does not find what a CertPoll, GetCert or GetCRL asks for answers with `NotFound`.
 
     Signature, digest, content type, recipient and structure are checked here. Whether the PKCS#10 is signed by its own
     key, whose key it is, and whether the signer's certificate is one that may renew, is the server's policy: see
@@ -171,11 +193,14 @@ def open_request(body: bytes, recipients: Sequence[Identity], allowed: Algorithm
         header = replace(header, message_type=kind)
         if kind not in _CONTENT_READERS:
             raise BadRequest("The message has no messageType of a request.")
+        if kinds is not None and kind not in kinds:
+            raise BadRequest(f"The server does not support {kind.name}.")
         if not header.sender_nonce:
             raise BadRequest("The message has no senderNonce.")
-        content, cipher = _open_envelope(signed, recipients, allowed)
-        header = replace(header, cipher=cipher)
-        return _read_content(header, kind, content)
+        if not signed.content:
+            raise BadRequest("The message has no content.")
+        enveloped = cms.read_enveloped(signed.content)
+        return _open_content(header, kind, enveloped, recipients, allowed)
     except DecodeError as error:  # whatever is malformed behind the transactionID can be answered
         refusal: MessageError = BadRequest(str(error))
         refusal.request = header
@@ -194,20 +219,22 @@ def _signer_certificate(signed: cms.SignedData, signer: cms.SignerInfo, allowed:
     raise NoSignerCertificate("The message does not contain the certificate of its signer.")
 
 
-def _open_envelope(
-    signed: cms.SignedData, recipients: Sequence[Identity], allowed: AlgorithmPolicy
-) -> tuple[bytes, str]:
-    if not signed.content:
-        raise BadRequest("The message has no content.")
+def _open_content(
+    header: RequestHeader,
+    kind: MessageType,
+    enveloped: cms.Enveloped,
+    recipients: Sequence[Identity],
+    allowed: AlgorithmPolicy,
+) -> IncomingRequest:
     keys = [(identity.certificate, identity.key) for identity in recipients]
-    return cms.open_enveloped(cms.read_enveloped(signed.content), keys, allowed)
-
-
-def _read_content(header: RequestHeader, kind: MessageType, content: bytes) -> IncomingRequest:
+    answer = DecryptionFailed if kind in (MessageType.PKCS_REQ, MessageType.RENEWAL_REQ) else NotFound
     try:
-        return _CONTENT_READERS[kind](header, content)
+        content, cipher = cms.open_enveloped(enveloped, keys, allowed)
+        return _CONTENT_READERS[kind](replace(header, cipher=cipher), content)
+    except DecryptionFailed:
+        raise answer from None
     except (DecodeError, MalformedContent) as error:
-        raise DecryptionFailed from error  # no telling a bad padding from bad content: see UNPROVEN
+        raise answer from error
 
 
 def _read_pkcs_req(header: RequestHeader, content: bytes) -> IncomingRequest:

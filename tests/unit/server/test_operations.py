@@ -431,7 +431,7 @@ NEGATIVE: dict[str, tuple[Make, FailInfo]] = {
     "GetCRL of another CA": (_content(_issuer_and_serial(_ELSEWHERE), kind=MessageType.GET_CRL), _BAD_CERT_ID),
     "GetCRL without a serial": (
         _content(asn1.sequence(_ELSEWHERE.public_bytes()), kind=MessageType.GET_CRL),
-        _BAD_CHECK,
+        _BAD_CERT_ID,
     ),
     "no senderNonce": (_changed(nonce=None), _BAD_REQUEST),
     "no envelope": (_changed(envelope=None), _BAD_REQUEST),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.capabilities import SERVER_WORDS, format_capabilities
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo, MessageType
-from ansible_collections.netcert.ndes.plugins.module_utils.scep.errors import MessageError
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.errors import MessageError, NotFound
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.header import RequestHeader
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.replies import failure, success
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.requests import open_request
@@ -71,7 +71,7 @@ def _get_ca_cert(server: Server, _asked: Asked) -> Answer:
 def _pki_operation(server: Server, asked: Asked) -> Answer:
     """Raises DecodeError, or MessageError without a request header, for what cannot be answered with a CertRep."""
     try:
-        incoming = open_request(asked.message, server.pki.recipients, server.allowed)
+        incoming = open_request(asked.message, server.pki.recipients, server.allowed, HANDLERS)
     except MessageError as error:
         if error.request is None:
             raise
@@ -79,12 +79,7 @@ def _pki_operation(server: Server, asked: Asked) -> Answer:
         return Answer(body, CONTENT_TYPES["pki_message"])
     call = Call(incoming, asked.client, asked.now)
     try:
-        kind = incoming.header.message_type
-        handler = HANDLERS.get(kind) if kind is not None else None
-        if handler is None:
-            named = kind.name if kind is not None else "this message"
-            raise Refusal(FailInfo.BAD_REQUEST, f"The server does not support {named}.")
-        body = handler(server, call)
+        body = HANDLERS[incoming.kind](server, call)
     except Refusal as refusal:
         body = _refuse(server, asked, incoming.header, refusal)
     except MessageError as error:
@@ -115,7 +110,7 @@ def _refuse(server: Server, asked: Asked, header: RequestHeader, refusal: Refusa
 
 def _get_crl(server: Server, call: Call) -> bytes:
     if call.incoming.issuer != server.pki.issuer_der:
-        raise Refusal(FailInfo.BAD_CERT_ID, "The certificate that the request names was not issued here.")
+        raise NotFound
     current = crl.current(server.store, server.pki, server.settings, call.now)
     answer = success(call.header, server.pki.signer, [], crl=current, cipher=reply_cipher(call.header))
     server.store.add_record(call.record("crl"))
@@ -123,7 +118,7 @@ def _get_crl(server: Server, call: Call) -> bytes:
 
 
 def _cert_poll(_server: Server, _call: Call) -> bytes:
-    raise Refusal(FailInfo.BAD_CERT_ID, "No request of this transaction is pending.")
+    raise NotFound
 
 
 OPERATIONS: dict[str, Operation] = {

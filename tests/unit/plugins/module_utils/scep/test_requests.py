@@ -65,7 +65,7 @@ def test_there_and_back(
     assert (header.message_type, header.digest, header.cipher) == (kind, digest, cipher)
     assert (header.transaction_id, header.sender_nonce) == (request.transaction_id, request.sender_nonce)
     assert header.signer == pki.device.certificate
-    assert request.message_type is kind
+    assert request.message_type is found.kind is kind
     issuer = pki.ca.certificate.subject.public_bytes()
     if kind in (MessageType.PKCS_REQ, MessageType.RENEWAL_REQ):
         assert found.csr is not None

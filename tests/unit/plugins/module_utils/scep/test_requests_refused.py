@@ -28,6 +28,7 @@ from ansible_collections.netcert.ndes.plugins.module_utils.scep.errors import (
     DigestMismatch,
     MessageError,
     NoSignerCertificate,
+    NotFound,
     SignatureInvalid,
     WrongRecipient,
 )
@@ -312,20 +313,43 @@ TAMPERED: dict[str, Callable[[Bench], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("kind", [kind for kind in MessageType if kind is not MessageType.CERT_REP])
+ENROLMENTS = (MessageType.PKCS_REQ, MessageType.RENEWAL_REQ)
+QUERIES = (MessageType.CERT_POLL, MessageType.GET_CERT, MessageType.GET_CRL)
+
+
+@pytest.mark.parametrize("kind", [*ENROLMENTS, *QUERIES])
 @pytest.mark.parametrize("what", TAMPERED)
 def test_one_answer_for_whatever_is_wrong_behind_the_encryption(what: str, kind: MessageType, bench: Bench) -> None:
     """Also where the envelope of another kind of request is sent again under this messageType."""
     with pytest.raises(MessageError) as caught:
         bench.open(bench.sealed(kind=kind, **TAMPERED[what](bench)))
-    assert type(caught.value) is DecryptionFailed
-    assert (str(caught.value), caught.value.fail_info) == (UNPROVEN, FailInfo.BAD_MESSAGE_CHECK)
+    expected: MessageError = DecryptionFailed() if kind in ENROLMENTS else NotFound()
+    assert type(caught.value) is type(expected)
+    assert (str(caught.value), caught.value.fail_info) == (str(expected), expected.fail_info)
+    assert caught.value.request is not None
+    assert caught.value.request.message_type is kind
 
 
-@pytest.mark.parametrize("kind", [MessageType.CERT_POLL, MessageType.GET_CERT, MessageType.GET_CRL])
+@pytest.mark.parametrize("kind", QUERIES)
 def test_the_envelope_of_a_request_under_another_message_type(kind: MessageType, bench: Bench) -> None:
-    with pytest.raises(DecryptionFailed, match="does not decrypt"):
+    """It decrypts, and the answer is the one to what does not decrypt, and to what is not found."""
+    with pytest.raises(NotFound):
         bench.open(bench.sealed(kind=kind))
+
+
+@pytest.mark.parametrize("kind", [*ENROLMENTS, *QUERIES])
+def test_what_a_server_does_not_serve_is_refused_before_it_is_decrypted(kind: MessageType, bench: Bench) -> None:
+    served = {MessageType.PKCS_REQ, MessageType.GET_CRL}
+    answers = set()
+    for changes in ({}, {"plain": b"rubbish"}, {"encrypted_key": b"\1" * 256}):
+        try:
+            open_request(bench.sealed(kind=kind, **changes), [bench.pki.ra_encrypt], policy(), served)
+        except MessageError as error:
+            answers.add((type(error), str(error)))
+    if kind in served:
+        assert {one for one, _ in answers} == {DecryptionFailed if kind in ENROLMENTS else NotFound}
+    else:
+        assert answers == {(BadRequest, f"The server does not support {kind.name}.")}
 
 
 def test_no_octet_of_a_ciphertext_tells_how_far_its_decryption_came(bench: Bench, allowed: AlgorithmPolicy) -> None:
