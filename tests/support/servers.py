@@ -1,0 +1,121 @@
+# Copyright (c) 2026, The netcert.ndes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Servers for the time of a test: ours through its command, and micromdm's. None is left running."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import load_certificate
+from cryptography import x509
+
+SERVER_FILES = Path(__file__).resolve().parents[2] / "roles" / "scep_server" / "files"
+PATIENCE = 20
+
+
+@dataclass(frozen=True)
+class OurServer:
+    """Our server, running."""
+
+    state: Path
+    url: str
+    ca: x509.Certificate
+    ra_encryption: x509.Certificate
+    ra_signing: x509.Certificate
+
+    def password(self) -> str:
+        """A fresh one-time password."""
+        (found,) = command(self.state, "otp", "create")["passwords"]
+        return str(found)
+
+
+def command(state: Path, *arguments: str) -> dict[str, Any]:
+    """Run `scep-server --state STATE ... --json`."""
+    environment = {**os.environ, "PYTHONPATH": str(SERVER_FILES)}
+    done = subprocess.run(
+        [sys.executable, "-m", "scep_server", "--state", str(state), *arguments, "--json"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+        timeout=PATIENCE * 3,
+    )
+    assert done.returncode == 0, (arguments, done.stdout, done.stderr)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@contextmanager
+def our_server(state: Path, **settings: object) -> Iterator[OurServer]:
+    """Our server on a free port of loopback."""
+    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in settings.items()}
+    given = [word for name, text in texts.items() for word in ("--set", f"{name}={text}")]
+    made = command(state, "init", *given)
+    started = command(state, "serve", "--daemon", "--bind", "127.0.0.1:0")
+    try:
+        roles = {role: load_certificate(made[role]["pem"].encode()) for role in ("ca", "ra_encryption", "ra_signing")}
+        yield OurServer(state, started["url"], **roles)
+    finally:
+        command(state, "stop")
+
+
+@dataclass(frozen=True)
+class MicromdmServer:
+    """micromdm's scepserver, running."""
+
+    url: str
+    ca: x509.Certificate
+    challenge: str
+
+
+@contextmanager
+def micromdm_server(binary: Path, folder: Path, challenge: str = "secret") -> Iterator[MicromdmServer]:
+    """scepserver on a free port. It cannot be bound to loopback alone: the port lives as long as the test."""
+    depot = folder / "depot"
+    subprocess.run(
+        [binary, "ca", "-init", "-depot", str(depot), "-keySize", "2048", "-organization", "Micromdm"],
+        check=True,
+        capture_output=True,
+        timeout=PATIENCE,
+    )
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [binary, "-depot", str(depot), "-port", str(port), "-challenge", challenge],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}/scep"
+    try:
+        _wait_for(f"{url}?operation=GetCACaps", process)
+        yield MicromdmServer(url, load_certificate((depot / "ca.pem").read_bytes()), challenge)
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=1):
+                return
+        except (urllib.error.URLError, ConnectionError):
+            assert process.poll() is None, f"the server ended with {process.returncode}"
+            assert time.monotonic() < end, f"no answer from {url}"
+            time.sleep(0.05)
