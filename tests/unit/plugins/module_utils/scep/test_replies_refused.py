@@ -171,7 +171,7 @@ def test_wrong_in_one_field(what: str) -> None:
     build, kind, words = WRONG[what]
     with pytest.raises(ScepError, match=words or None) as caught:
         opened(build())
-    assert type(caught.value) is kind
+    assert caught.value.__class__ is kind
 
 
 def test_sha1_may_be_switched_off() -> None:

@@ -81,7 +81,7 @@ UNANSWERABLE: dict[str, Callable[[Bench], bytes]] = {
 def test_what_cannot_be_answered(what: str, bench: Bench) -> None:
     with pytest.raises(DecodeError) as caught:
         bench.open(UNANSWERABLE[what](bench))
-    assert type(caught.value) is DecodeError
+    assert caught.value.__class__ is DecodeError
     assert caught.value.fail_info is None
 
 
@@ -324,7 +324,7 @@ def test_one_answer_for_whatever_is_wrong_behind_the_encryption(what: str, kind:
     with pytest.raises(MessageError) as caught:
         bench.open(bench.sealed(kind=kind, **TAMPERED[what](bench)))
     expected: MessageError = DecryptionFailed() if kind in ENROLMENTS else NotFound()
-    assert type(caught.value) is type(expected)
+    assert caught.value.__class__ is expected.__class__
     assert (str(caught.value), caught.value.fail_info) == (str(expected), expected.fail_info)
     assert caught.value.request is not None
     assert caught.value.request.message_type is kind
@@ -347,7 +347,7 @@ def test_what_a_server_does_not_serve_is_refused_before_it_is_decrypted(kind: Me
         except MessageError as error:
             answers.add((type(error), str(error)))
     if kind in served:
-        assert {one for one, _ in answers} == {DecryptionFailed if kind in ENROLMENTS else NotFound}
+        assert {one for one, _unused in answers} == {DecryptionFailed if kind in ENROLMENTS else NotFound}
     else:
         assert answers == {(BadRequest, f"The server does not support {kind.name}.")}
 
