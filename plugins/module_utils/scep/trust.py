@@ -187,24 +187,26 @@ def _encrypts(certificate: x509.Certificate) -> bool:
 def _trusted_authorities(trust: Trust, now: dt.datetime) -> list[x509.Certificate]:
     anchor = trust.anchor
     candidates = _unique((*trust.pool, *anchor.certificates))
-    found = [
-        certificate
-        for certificate in candidates
-        if (is_ca(certificate) or anchor.holds(certificate)) and trust.path(certificate, now) is not None
-    ]
+    hanging = [certificate for certificate in candidates if trust.path(certificate, now) is not None]
+    found = [certificate for certificate in hanging if is_ca(certificate) or anchor.holds(certificate)]
+    if not any(certificate in trust.pool for certificate in hanging):
+        raise TrustError(_not_the_pinned(trust, now))
     if any(is_ca(certificate) for certificate in found) or (found and len(candidates) == 1):
         return found
-    if found:
-        raise TrustError(
-            f"The pinned certificate of {name(found[0])} is not that of a CA; pin the CA certificate, and name an RA "
-            "certificate as RA fingerprint."
-        )
-    expired = [certificate for certificate in candidates if anchor.holds(certificate)]
-    if expired:
-        raise TrustError(f"The pinned CA certificate of {name(expired[0])} {trust.objection(expired[0], now)}.")
+    raise TrustError(
+        f"The pinned certificate of {name(found[0])} is not that of a CA; pin the CA certificate, and name an RA "
+        "certificate as RA fingerprint."
+    )
+
+
+def _not_the_pinned(trust: Trust, now: dt.datetime) -> str:
+    anchor = trust.anchor
+    for certificate in (*trust.pool, *anchor.certificates):
+        if anchor.holds(certificate) and not valid_at(certificate, now):
+            return f"The pinned CA certificate of {name(certificate)} {trust.objection(certificate, now)}."
     wanted = ", ".join([str(pin) for pin in anchor.fingerprints] + [name(entry) for entry in anchor.certificates])
     seen = "; ".join(f"{name(entry)}: {fingerprint(entry)}" for entry in trust.pool) or "none"
-    raise TrustError(
+    return (
         f"None of the certificates that the server offers is the pinned CA or issued by it (pinned: {wanted}). "
         f"Offered, with SHA-256 fingerprints: {seen}."
     )

@@ -326,6 +326,11 @@ def another_ca(p: Pki) -> Case:
                 words="None of the certificates that the server offers is the pinned CA or issued by it")  # fmt: skip
 
 
+def another_ca_than_the_given_certificate(p: Pki) -> Case:
+    return Case([p.other_ca.certificate], TrustAnchor(certificates=(p.ca.certificate,)),
+                words="None of the certificates that the server offers is the pinned CA or issued by it")  # fmt: skip
+
+
 def nothing_pinned(p: Pki) -> Case:
     return Case(list(p.ndes), TrustAnchor(), words="None of the certificates")
 
@@ -409,6 +414,7 @@ REFUSED: list[Callable[[Pki], Case]] = [
     ra_for_signatures_alone,
     ra_with_an_ec_key,
     another_ca,
+    another_ca_than_the_given_certificate,
     nothing_pinned,
     nothing_offered,
     pin_of_the_ra,
