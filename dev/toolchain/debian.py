@@ -18,6 +18,7 @@ PROOF = {
     "scep": "scepserver",  # micromdm's server and client
     "shellcheck": "shellcheck",
     "strongswan-pki": "pki",
+    "systemd": "systemd-analyze",  # judges the unit of the role, also where systemd does not run
 }
 
 INSTALL = ("apt-get", "install", "--yes", "--no-install-recommends")

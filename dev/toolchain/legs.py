@@ -37,12 +37,13 @@ LOWEST = "tests/unit/plugins/module_utils"
 
 MANAGED: tuple[Version, ...] = ((3, 9), (3, 11), (3, 13))
 OPENSSL = ("openssl",)
+DEPLOY = ("openssl", "systemd")
 PEERS = ("libstrongswan-extra-plugins", "openssl", "scep", "strongswan-pki")
 
 # The long ones first, so that two cores have something to do until the end.
 LEGS: tuple[Leg, ...] = (
-    Leg("integration-2.21", "ansible-playbook, core 2.21", "core-2.21", pytest("tests/integration"), OPENSSL),
-    Leg("integration-2.19", "ansible-playbook, core 2.19", "core-2.19", pytest("tests/integration"), OPENSSL),
+    Leg("integration-2.21", "ansible-playbook, core 2.21", "core-2.21", pytest("tests/integration"), DEPLOY),
+    Leg("integration-2.19", "ansible-playbook, core 2.19", "core-2.19", pytest("tests/integration"), DEPLOY),
     Leg("sanity-2.21", "ansible-test sanity, core 2.21", "core-2.21", sanity, ("shellcheck",), also=MANAGED),
     Leg("sanity-2.19", "ansible-test sanity, core 2.19", "core-2.19", sanity, ("shellcheck",), also=MANAGED),
     Leg("lint", "ruff, mypy, shellcheck", "main", tasks.lint, ("shellcheck",), fast=True),
