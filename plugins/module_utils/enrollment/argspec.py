@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .extensions import KEY_USAGES
+from ..scep.constants import KEY_USAGES
 
 _TRUST = ["ca_fingerprint", "ca_certificate_path", "ca_certificate_content"]
 

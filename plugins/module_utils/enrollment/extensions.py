@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .. import _deps
+from ..scep.certificates import build_key_usage
+from ..scep.constants import KEY_USAGES
 from .errors import OptionError
 from .names import read_alt_names
 
@@ -21,19 +23,6 @@ try:
     from cryptography import x509
 except ImportError as exc:
     _deps.missing("cryptography", exc)
-
-KEY_USAGES = {
-    "digitalSignature": "digital_signature",
-    "contentCommitment": "content_commitment",
-    "keyEncipherment": "key_encipherment",
-    "dataEncipherment": "data_encipherment",
-    "keyAgreement": "key_agreement",
-    "keyCertSign": "key_cert_sign",
-    "cRLSign": "crl_sign",
-    "encipherOnly": "encipher_only",
-    "decipherOnly": "decipher_only",
-}
-"""Bits of keyUsage (RFC 5280 section 4.2.1.3) -> words of the library."""
 
 EXTENDED_KEY_USAGES = {
     "serverAuth": "1.3.6.1.5.5.7.3.1",
@@ -71,9 +60,8 @@ def build_extensions(asked: Asked) -> Sequence[tuple[x509.ExtensionType, bool]]:
     if asked.subject_alt_name:
         found.append((x509.SubjectAlternativeName(read_alt_names(asked.subject_alt_name)), False))
     if asked.key_usage:
-        bits = {word: name in asked.key_usage for name, word in KEY_USAGES.items()}
         try:
-            found.append((x509.KeyUsage(**bits), asked.key_usage_critical))
+            found.append((build_key_usage(*(KEY_USAGES[name] for name in asked.key_usage)), asked.key_usage_critical))
         except ValueError as error:
             raise OptionError("key_usage", f"{error}.") from None
     if asked.extended_key_usage:

@@ -14,12 +14,13 @@ from pathlib import Path
 from .. import _deps
 from ..scep.algorithms import AlgorithmPolicy, policy
 from ..scep.certificates import Fingerprint, load_certificate, parse_fingerprint
+from ..scep.constants import KEY_USAGES
 from ..scep.errors import DecodeError
 from ..scep.trust import RaRules, TrustAnchor
 from .context import Context
 from .decide import Asked, Wanted
 from .errors import OptionError
-from .extensions import KEY_USAGES, build_extensions, extended_key_usage
+from .extensions import build_extensions, extended_key_usage
 from .files import Attributes, Target, read_attributes, read_file, read_target
 from .names import plain_alt_name, plain_name, read_alt_names, read_subject
 from .record import SUFFIX

@@ -17,6 +17,7 @@ from .. import _deps
 from . import asn1
 from ._compat import UNREADABLE, not_after, not_before
 from .algorithms import DIGESTS, AlgorithmPolicy, signature_digest, verify
+from .constants import KEY_USAGES
 from .errors import DecodeError, MessageError
 
 try:
@@ -204,22 +205,13 @@ def issued_by(certificate: x509.Certificate, issuer: x509.Certificate, allowed: 
     return True
 
 
+def build_key_usage(*words: str) -> x509.KeyUsage:
+    """The KeyUsage extension with these usages, by the library's names; raises ValueError when they contradict."""
+    return x509.KeyUsage(**{usage: usage in words for usage in KEY_USAGES.values()})
+
+
 def self_signed(key: Any, subject: x509.Name, now: dt.datetime, days: int = 7) -> x509.Certificate:
     """The certificate with which a device that has none yet signs its request (RFC 8894 section 2.3)."""
-    usage = {
-        word: word in ("digital_signature", "key_encipherment")
-        for word in (
-            "digital_signature",
-            "content_commitment",
-            "key_encipherment",
-            "data_encipherment",
-            "key_agreement",
-            "key_cert_sign",
-            "crl_sign",
-            "encipher_only",
-            "decipher_only",
-        )
-    }
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -228,6 +220,6 @@ def self_signed(key: Any, subject: x509.Name, now: dt.datetime, days: int = 7) -
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(days=1))
         .not_valid_after(now + dt.timedelta(days=days))
-        .add_extension(x509.KeyUsage(**usage), critical=True)
+        .add_extension(build_key_usage("digital_signature", "key_encipherment"), critical=True)
         .sign(key, hashes.SHA256())
     )

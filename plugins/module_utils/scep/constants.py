@@ -79,3 +79,16 @@ OID_RSA_PSS = "1.2.840.113549.1.1.10"
 
 NONCE_BYTES = 16
 """Octets of a senderNonce (RFC 8894 section 3.2.1.5)."""
+
+KEY_USAGES = {
+    "digitalSignature": "digital_signature",
+    "contentCommitment": "content_commitment",
+    "keyEncipherment": "key_encipherment",
+    "dataEncipherment": "data_encipherment",
+    "keyAgreement": "key_agreement",
+    "keyCertSign": "key_cert_sign",
+    "cRLSign": "crl_sign",
+    "encipherOnly": "encipher_only",
+    "decipherOnly": "decipher_only",
+}
+"""Bits of keyUsage (RFC 5280 section 4.2.1.3) -> words of the library."""

@@ -17,7 +17,7 @@ from urllib.parse import quote
 import pytest
 from ansible_collections.netcert.ndes.plugins.module_utils.scep import asn1, cms
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.cacerts import read_ca_certificates
-from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import issued_by, same_key
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import build_key_usage, issued_by, same_key
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo, MessageType, PkiStatus
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.requests import Identity, Request, get_crl
 from cryptography import x509
@@ -29,7 +29,6 @@ from scep_device import LENIENT, Bench, Device, message, new_key
 
 from scep_server.app import MAX_BODY
 from scep_server.errors import StoreBusy
-from scep_server.pki import key_usage
 from scep_server.store import Store
 
 
@@ -76,7 +75,7 @@ def test_enrolment(bench: Bench, device: Device) -> None:
     assert values["subjectAltName"] == names
     assert values["authorityKeyIdentifier"] == bench.pki.authority_key_identifier
     assert values["basicConstraints"] == x509.BasicConstraints(ca=False, path_length=None)
-    assert values["keyUsage"] == key_usage("digital_signature", "key_encipherment")
+    assert values["keyUsage"] == build_key_usage("digital_signature", "key_encipherment")
     assert set(values["extendedKeyUsage"]) == {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH}
     (line,) = bench.server.store.records()
     assert (line["client"], line["outcome"], line["transaction_id"]) == ("192.0.2.7", "issued", request.transaction_id)
@@ -449,8 +448,8 @@ NEGATIVE: dict[str, tuple[Make, FailInfo]] = {
     "name of the CA": (_named(lambda bench: bench.pki.ca.certificate.subject), _BAD_REQUEST),
     "name of the RA": (_named(lambda bench: bench.pki.signer.certificate.subject), _BAD_REQUEST),
     "CA certificate": (_asks_for(x509.BasicConstraints(ca=True, path_length=0), True), _BAD_REQUEST),
-    "keyCertSign": (_asks_for(key_usage("key_cert_sign")), _BAD_REQUEST),
-    "cRLSign": (_asks_for(key_usage("digital_signature", "crl_sign")), _BAD_REQUEST),
+    "keyCertSign": (_asks_for(build_key_usage("key_cert_sign")), _BAD_REQUEST),
+    "cRLSign": (_asks_for(build_key_usage("digital_signature", "crl_sign")), _BAD_REQUEST),
     "EKU of an RA": (_asks_for(x509.ExtendedKeyUsage([x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.1")])), _BAD_REQUEST),
     "EKU of a CMC RA": (_asks_for(x509.ExtendedKeyUsage([x509.ObjectIdentifier("1.3.6.1.5.5.7.3.28")])), _BAD_REQUEST),
     "EKU anything": (_asks_for(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE])), _BAD_REQUEST),

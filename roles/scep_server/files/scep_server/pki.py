@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.cacerts import write_ca_certificates
-from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import same_key
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import build_key_usage, same_key
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import OID_RA_EKU
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.requests import Identity
 from cryptography import x509
@@ -51,17 +51,6 @@ _NEW_KEY: dict[str, Callable[[], Any]] = {
     "ec-p256": partial(ec.generate_private_key, ec.SECP256R1()),
     "ec-p384": partial(ec.generate_private_key, ec.SECP384R1()),
 }
-_KEY_USAGES = (
-    "digital_signature",
-    "content_commitment",
-    "key_encipherment",
-    "data_encipherment",
-    "key_agreement",
-    "key_cert_sign",
-    "crl_sign",
-    "encipher_only",
-    "decipher_only",
-)
 
 
 SignatureHash = hashes.SHA256 | hashes.SHA384
@@ -116,11 +105,6 @@ def signature_hash(key: Any) -> SignatureHash:
     return hashes.SHA256()
 
 
-def key_usage(*words: str) -> x509.KeyUsage:
-    """The extension with these usages, by their names in the library."""
-    return x509.KeyUsage(**{usage: usage in words for usage in _KEY_USAGES})
-
-
 def authority_key_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
     """As the issuer's own SubjectKeyIdentifier has it, else from its key."""
     try:
@@ -171,7 +155,7 @@ def _make_ca(settings: Settings, now: dt.datetime) -> Identity:
     builder = (
         _builder(subject, subject, key.public_key(), now, now + dt.timedelta(days=settings.ca_days))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(key_usage("digital_signature", "key_cert_sign", "crl_sign"), critical=True)
+        .add_extension(build_key_usage("digital_signature", "key_cert_sign", "crl_sign"), critical=True)
     )
     return Identity(builder.sign(key, signature_hash(key)), key)
 
@@ -187,7 +171,7 @@ def _make_ra(settings: Settings, ca: Identity, role: str, usage: str, now: dt.da
         _builder(subject, issuer, key.public_key(), now, end)
         .add_extension(authority_key_identifier(ca.certificate), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(key_usage(usage), critical=True)
+        .add_extension(build_key_usage(usage), critical=True)
         .add_extension(x509.ExtendedKeyUsage([x509.ObjectIdentifier(OID_RA_EKU)]), critical=False)
     )
     if (points := distribution_points(settings.crl_url)) is not None:

@@ -11,13 +11,14 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import build_key_usage
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.csr import CertificateRequest
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
 from .errors import Refusal
-from .pki import Pki, distribution_points, key_usage
+from .pki import Pki, distribution_points
 from .settings import KEY_USAGES, Settings
 
 _OID_UPN = "1.3.6.1.4.1.311.20.2.3"
@@ -45,7 +46,7 @@ def _key_usage(settings: Settings, usage: x509.KeyUsage) -> _Granted:
     words = [word for word in (*KEY_USAGES, "key_cert_sign", "crl_sign") if getattr(usage, word)]
     if beyond := sorted(set(words) - set(settings.key_usages)):
         raise _refuse(f"The request asks for the key usage {', '.join(beyond)}, which is not given here.")
-    return (key_usage(*words), True) if words else None
+    return (build_key_usage(*words), True) if words else None
 
 
 def _extended_key_usage(settings: Settings, usage: x509.ExtendedKeyUsage) -> _Granted:
@@ -129,7 +130,7 @@ def certificate_builder(
         extensions[ExtensionOID.SUBJECT_ALTERNATIVE_NAME] = (names, not list(subject))
     elif not list(subject):
         raise _refuse("The request names no subject and no subject alternative name.")
-    extensions.setdefault(ExtensionOID.KEY_USAGE, (key_usage(*settings.default_key_usages), True))
+    extensions.setdefault(ExtensionOID.KEY_USAGE, (build_key_usage(*settings.default_key_usages), True))
     if settings.default_extended_key_usages:
         usages = [x509.ObjectIdentifier(oid) for oid in settings.default_extended_key_usages]
         extensions.setdefault(ExtensionOID.EXTENDED_KEY_USAGE, (x509.ExtendedKeyUsage(usages), False))
