@@ -13,7 +13,10 @@ from typing import Any
 
 from .. import _deps
 from ..scep.errors import ScepError
-from .errors import EnrollmentError
+from .errors import EnrollmentError, OptionError
+
+_NAME_OCTETS = 230
+"""File systems take 255; the names under which new content waits are longer than those of the files."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +29,13 @@ class Context:
     warn: Callable[[str], None]
 
     def path(self, option: str) -> Path | None:
-        """The absolute path that an option names, links not followed; None when the option is not set."""
-        value = self.params[option]
-        return self.folder / value if value else None
+        """The absolute path that an option names, links not followed; None when it is not set. Raises OptionError."""
+        value: str | None = self.params[option]
+        if not value:
+            return None
+        if "\0" in value or any(len(part.encode("utf-8", "replace")) > _NAME_OCTETS for part in value.split("/")):
+            raise OptionError(option, f"this is no path: a name in it has more than {_NAME_OCTETS} octets, or a NUL.")
+        return self.folder / value
 
 
 Driver = Callable[[Context], "dict[str, Any]"]

@@ -41,9 +41,17 @@ _DOTTED = re.compile(r"[0-2](\.\d+)+")
 _NAMES = {oid: name for name, oid in EXTENDED_KEY_USAGES.items()}
 
 
+def _encodable(dotted: str) -> bool:
+    try:
+        x509.ObjectIdentifier(dotted)
+    except ValueError:
+        return False
+    return True
+
+
 def extended_key_usage(value: str) -> str:
     """The canonical form of a purpose: its name in the table, otherwise its dotted identifier. Raises OptionError."""
-    if _DOTTED.fullmatch(value):
+    if _DOTTED.fullmatch(value) and _encodable(value):
         return _NAMES.get(value, value)
     for name in EXTENDED_KEY_USAGES:
         if name.lower() == value.lower():

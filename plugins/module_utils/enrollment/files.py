@@ -18,6 +18,7 @@ import grp
 import json
 import os
 import pwd
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -62,15 +63,17 @@ class Target:
         return self.path.with_name(f".{self.path.name}{_OLD}")
 
 
+_OCTAL = re.compile(r"(0o)?[0-7]{1,5}")
+_LARGEST_ID = 2**32 - 2
+"""The one above means "leave it as it is" to the system."""
+
+
 def read_attributes(prefix: str, mode: Any, owner: str | None, group: str | None, default_mode: int) -> Attributes:
     """From options: octal mode as string or number, owner and group as name or number. Raises OptionError."""
     number = mode
-    if isinstance(mode, str):
-        try:
-            number = int(mode, 8)
-        except ValueError:
-            number = -1
-    if number is not None and not 0 <= number <= 0o7777:
+    if isinstance(mode, str) and _OCTAL.fullmatch(mode):
+        number = int(mode, 8)
+    if number is not None and (number.__class__ is not int or not 0 <= number <= 0o7777):
         raise OptionError(f"{prefix}mode", f"'{mode}' is not an octal mode such as '0640'; put it in quotes.")
     return Attributes(
         number,
@@ -85,8 +88,8 @@ def _identifier(option: str, name: str | None, find: Any) -> int | None:
         return None
     try:
         return int(find(name))
-    except KeyError:
-        if name.isdigit():
+    except (KeyError, ValueError):
+        if name.isascii() and name.isdigit() and int(name) <= _LARGEST_ID:
             return int(name)
         raise OptionError(option, f"'{name}' is not known on this host.") from None
 

@@ -67,8 +67,10 @@ def read_subject(value: Subject) -> x509.Name:
         rdns = _rdns_of_string(value)
     elif isinstance(value, Mapping):
         rdns = [[pair] for word, entry in value.items() for pair in _pairs(word, entry)]
-    else:
+    elif isinstance(value, (list, tuple)):
         rdns = [_rdn_of_entry(entry) for entry in value]
+    else:
+        raise OptionError("subject", f"a string, a mapping or a list is expected, not {value!r}.")
     if not rdns:
         raise OptionError("subject", "it is empty; name at least a common name, such as CN=host.example.com.")
     try:
@@ -85,6 +87,9 @@ def _rdn_of_entry(entry: Any) -> list[tuple[str, str]]:
 
 def _pairs(word: Any, value: Any) -> list[tuple[str, str]]:
     values = value if isinstance(value, (list, tuple)) else [value]
+    for one in values:
+        if isinstance(one, bool) or not isinstance(one, (str, int)):
+            raise OptionError("subject", f"the value of {word} has to be a text, not {one!r}.")
     return [(str(word), str(one)) for one in values]
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .. import _deps
 from ..scep.algorithms import AlgorithmPolicy, policy
@@ -72,6 +73,11 @@ class Outputs:
 def read_server(context: Context) -> Server:
     """Connection, trust anchor, rules about RA certificates and allowed algorithms. Raises EnrollmentError."""
     params = context.params
+    for option, value in params.items():
+        _check_text(option, value)
+    for option in ("ca_fingerprint", "ra_fingerprint"):
+        if params[option] is not None and not params[option]:
+            raise OptionError(option, "the list is empty; name a fingerprint, or leave the option out.")
     for option in ("ca_path", "client_cert", "client_key"):
         path = context.path(option)
         if path is not None and not path.exists():
@@ -90,6 +96,14 @@ def read_server(context: Context) -> Server:
         RaRules(_fingerprints(context, "ra_fingerprint"), params["require_ra_eku"]),
         policy(allow_sha1=params["allow_sha1"], legacy=params["legacy_algorithms"]),
     )
+
+
+def _check_text(option: str, value: Any) -> None:
+    for text in value if isinstance(value, list) else [value]:
+        try:
+            str(text).encode()
+        except UnicodeEncodeError:
+            raise OptionError(option, "it holds a character that is not Unicode text.") from None
 
 
 def _fingerprints(context: Context, option: str) -> tuple[Fingerprint, ...]:

@@ -55,6 +55,10 @@ _HINTS = {
 _DEFAULT_HINT = "its log should say why"
 
 
+LONGEST_TIMEOUT = 86400
+"""Seconds; a day."""
+
+
 @dataclass(frozen=True)
 class Connection:
     """How to reach the server. `proxy` None: what the environment says; an empty one: none at all."""
@@ -69,11 +73,17 @@ class Connection:
 
     def __post_init__(self) -> None:
         """Raise OptionError for what cannot be an address."""
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(self.url)
+            fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # a port or an IPv6 address that is none
+            fits = False
+        if not fits:
             raise OptionError("url", f"'{self.url}' is not an address that begins with http:// or https://.")
-        if self.timeout <= 0:
-            raise OptionError("timeout", f"{self.timeout} seconds is no time; give a positive number.")
+        if not 0 < self.timeout <= LONGEST_TIMEOUT:
+            raise OptionError(
+                "timeout", f"{self.timeout} seconds is no time; give a positive number up to {LONGEST_TIMEOUT}."
+            )
 
     @property
     def host(self) -> str:

@@ -74,7 +74,7 @@ def test_wrong_url(url: str, complaint: str) -> None:
 def test_no_time() -> None:
     with pytest.raises(OptionError) as caught:
         Connection("http://host/", timeout=0)
-    assert str(caught.value) == "timeout: 0 seconds is no time; give a positive number."
+    assert str(caught.value) == "timeout: 0 seconds is no time; give a positive number up to 86400."
 
 
 ANSWERS: dict[str, tuple[Answer, str]] = {
