@@ -78,11 +78,10 @@ def read_server(context: Context) -> Server:
     for option in ("ca_fingerprint", "ra_fingerprint"):
         if params[option] is not None and not params[option]:
             raise OptionError(option, "the list is empty; name a fingerprint, or leave the option out.")
-    for option in ("ca_path", "client_cert", "client_key"):
-        path = context.path(option)
+    files = {option: context.path(option) for option in ("ca_path", "client_cert", "client_key")}
+    for option, path in files.items():
         if path is not None and not path.exists():
             raise OptionError(option, f"'{path}' does not exist.")
-    files = {option: context.path(option) for option in ("ca_path", "client_cert", "client_key")}
     connection = Connection(
         params["url"],
         params["timeout"],
