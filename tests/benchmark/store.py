@@ -22,6 +22,7 @@ def fill(server: Running, size: int) -> None:
         row = dict.fromkeys(columns)
         row.update(
             der=os.urandom(900),
+            issuer="0123456789abcdef",
             subject="CN=history",
             not_before=now,
             not_after=now + 31536000,

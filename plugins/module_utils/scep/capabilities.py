@@ -14,6 +14,7 @@ from .errors import DecodeError
 SERVER_WORDS = (
     "AES",
     "DES3",
+    "GetNextCACert",
     "POSTPKIOperation",
     "Renewal",
     "SHA-1",

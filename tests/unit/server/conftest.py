@@ -20,8 +20,9 @@ for _folder in (_HERE, _HERE.parents[2] / "roles" / "scep_server" / "files"):
 
 from scep_device import Bench, Clock, Device, new_key  # noqa: E402
 
-from scep_server import pki, store  # noqa: E402
+from scep_server import authority, pki  # noqa: E402
 from scep_server.settings import Settings, save  # noqa: E402
+from scep_server.store import database  # noqa: E402
 
 START = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
 
@@ -31,9 +32,9 @@ def initialised(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A state folder to copy: keys take a while to make."""
     folder = tmp_path_factory.mktemp("initialised") / "state"
     settings = Settings()
-    pki.create(folder, settings, START)
+    pki.create(folder, authority.make(settings, START, authority.Given()))
     save(folder, {"threads": 16})
-    store.create(settings.database, folder)
+    database.create(settings.database, folder)
     return folder
 
 

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from scep_server import challenges
 from scep_server.app import Application
+from scep_server.authority import Authority
 from scep_server.server import open_server
 from scep_server.settings import load
 
@@ -131,7 +132,11 @@ class Bench:
             object.__setattr__(loaded, name, value)
         self.server = open_server(state, settings=loaded, clock=clock)
         self.application = Application(self.server)
-        self.pki = self.server.pki
+
+    @property
+    def pki(self) -> Authority:
+        """The CA that issues now."""
+        return self.server.authority
 
     def close(self) -> None:
         """Give back the database."""
@@ -139,7 +144,7 @@ class Bench:
 
     def passwords(self, count: int = 1) -> list[str]:
         """Fresh one-time passwords."""
-        return challenges.create(self.server.store, self.pki.otp_key, self.server.settings, count, self.clock())[0]
+        return challenges.create(self.server, count)[0]
 
     def http(
         self, method: str = "GET", query: str = "", body: bytes = b"", path: str = "/", **environ: Any

@@ -14,8 +14,9 @@ import pytest
 from cryptography import x509
 
 from scep_server import cli, pki
-from scep_server.schema import SCHEMA_VERSION
+from scep_server.commands import running
 from scep_server.store import open_store
+from scep_server.store.schema import SCHEMA_VERSION
 
 Run = tuple[int, Any, str]
 
@@ -57,7 +58,7 @@ def test_init_says_what_is_wrong_and_leaves_nothing(tmp_path: Path, run: Any) ->
 
 def test_ca_show(state: Path, run: Any) -> None:
     status, shown, _unused = run(state, "ca", "show")
-    loaded = pki.load(state)
+    loaded = pki.load(state).current
     assert status == 0
     assert x509.load_pem_x509_certificate(shown["ca"]["pem"].encode()) == loaded.ca.certificate
     assert shown["ca"]["fingerprint_sha256"].count(":") == 31
@@ -76,7 +77,7 @@ def test_otp_create(state: Path, run: Any) -> None:
     status, result, _unused = run(state, "otp", "create", "--count", "3")
     assert status == 0 and len(set(result["passwords"])) == 3 and result["expires"].endswith("+00:00")
     opened = open_store("", state)
-    with opened._connection() as connection:
+    with opened.database.reading() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM otp WHERE used IS NULL").scalar_one() == 3
     opened.close()
 
@@ -95,10 +96,10 @@ def test_without_init(tmp_path: Path, run: Any, words: tuple[str, ...]) -> None:
 
 
 def test_status_and_stop_without_a_server(state: Path, run: Any) -> None:
-    (state / cli.PID_FILE).write_text("1\n")  # stale: nobody holds it
+    (state / running.PID_FILE).write_text("1\n")  # stale: nobody holds it
     assert run(state, "status")[:2] == (3, {"running": False})
     assert run(state, "stop")[:2] == (0, {"changed": False})
-    assert not (state / cli.PID_FILE).exists()
+    assert not (state / running.PID_FILE).exists()
 
 
 @pytest.mark.parametrize(
@@ -124,16 +125,16 @@ def test_serve_checks_before_it_starts(state: Path, run: Any, tmp_path: Path) ->
     assert status == 1 and result["error"].startswith("TLS cannot start with")
     status, result, _unused = run(state, "serve", "--bind", "8080")
     assert status == 1 and "The setting bind must be HOST:PORT" in result["error"]
-    shutil.copy(state / "pki" / "ca.key", state / "pki" / "ra-signing.key")
+    folder = state / "pki" / pki.read_index(state).current
+    shutil.copy(folder / "ca.key", folder / "ra-signing.key")
     status, result, _unused = run(state, "serve")
     assert status == 1 and "is not the key of" in result["error"]
 
 
 def test_newer_database(state: Path, run: Any) -> None:
     opened = open_store("", state)
-    with opened._connection(writing=True) as connection:
-        connection.exec_driver_sql("UPDATE meta SET value = '2' WHERE name = 'schema'")
+    with opened.database.writing() as connection:
+        connection.exec_driver_sql(f"UPDATE meta SET value = '{SCHEMA_VERSION + 1}' WHERE name = 'schema'")
     opened.close()
-    assert SCHEMA_VERSION == 1
     status, result, _unused = run(state, "otp", "create")
     assert status == 1 and "newer scep-server" in result["error"]

@@ -29,12 +29,13 @@ from scep_device import LENIENT, Bench, Device, message, new_key
 
 from scep_server.app import MAX_BODY
 from scep_server.errors import StoreBusy
-from scep_server.store import Store
+from scep_server.store.answers import Answers
+from scep_server.store.database import Database
 
 
 def lines(bench: Bench) -> list[tuple[str, str]]:
     """(outcome, reason) of the audit."""
-    return [(line["outcome"], line["reason"]) for line in bench.server.store.records()]
+    return [(line["outcome"], line["reason"]) for line in bench.server.store.audit.records()]
 
 
 # What succeeds
@@ -46,12 +47,13 @@ def test_capabilities(bench: Bench) -> None:
     assert (response.status, response.content_type) == (200, "text/plain")
     assert words[0] == "AES" and words.index("AES") < words.index("DES3")
     assert {"POSTPKIOperation", "SHA-256", "SHA-384", "SHA-512", "SCEPStandard"} <= set(words)
-    assert "Renewal" not in words, "the word promises RenewalReq"
+    assert "Renewal" in words and "GetNextCACert" not in words, "there is no next CA yet"
 
 
 def test_capabilities_follow_the_settings(state: Path, bench: Bench) -> None:
-    strict = Bench(state, bench.clock, allow_sha1=False)
-    assert b"SHA-1\n" not in strict.http(query="operation=GetCACaps").body
+    strict = Bench(state, bench.clock, allow_sha1=False, renewal=False)
+    words = strict.http(query="operation=GetCACaps").body.split()
+    assert not {b"SHA-1", b"Renewal"} & set(words)
     strict.close()
 
 
@@ -77,7 +79,7 @@ def test_enrolment(bench: Bench, device: Device) -> None:
     assert values["basicConstraints"] == x509.BasicConstraints(ca=False, path_length=None)
     assert values["keyUsage"] == build_key_usage("digital_signature", "key_encipherment")
     assert set(values["extendedKeyUsage"]) == {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH}
-    (line,) = bench.server.store.records()
+    (line,) = bench.server.store.audit.records()
     assert (line["client"], line["outcome"], line["transaction_id"]) == ("192.0.2.7", "issued", request.transaction_id)
     assert line["subject"] == "CN=device.example,O=Example"
     assert int(line["serial"], 16) == certificate.serial_number
@@ -91,7 +93,7 @@ def test_openssl_agrees(bench: Bench, device: Device, need_command: Callable[[st
     (tmp_path / "device.key").write_bytes(_pem(device.key))
     (tmp_path / "device.pem").write_bytes(request.signer.certificate.public_bytes(Encoding.PEM))
     at = ["-attime", str(int(bench.clock().timestamp()))]
-    ca = ["-CAfile", str(bench.state / "pki" / "ca.pem")]
+    ca = ["-CAfile", str(bench.state / "pki" / bench.pki.id / "ca.pem")]
 
     def run(*arguments: Any) -> str:
         done = subprocess.run([openssl, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -181,7 +183,7 @@ def test_crl_numbers_grow(bench: Bench) -> None:
 def test_crl_lists_what_is_revoked(bench: Bench, device: Device) -> None:
     (certificate,) = bench.enroll(device).certificates
     assert not list(x509.load_der_x509_crl(bench.http(path="/crl").body))
-    with bench.server.store._connection(writing=True) as connection:
+    with bench.server.store.database.writing() as connection:
         connection.exec_driver_sql("UPDATE certificates SET revoked = 1780000000, reason = 'keyCompromise'")
     crl = x509.load_der_x509_crl(bench.http(path="/crl").body)
     (entry,) = list(crl)
@@ -192,10 +194,10 @@ def test_crl_lists_what_is_revoked(bench: Bench, device: Device) -> None:
 def test_health(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (bench.http(path="/healthz").status, bench.http(path="/healthz").body) == (200, b"ok\n")
 
-    def broken(_store: Store) -> None:
+    def broken(_database: Database) -> None:
         raise StoreBusy("gone")
 
-    monkeypatch.setattr(Store, "ping", broken)
+    monkeypatch.setattr(Database, "ping", broken)
     assert bench.http(path="/healthz").status == 503
 
 
@@ -255,7 +257,7 @@ def test_a_retransmission_has_to_come_soon(bench: Bench, device: Device) -> None
 def test_a_revoked_certificate_is_not_handed_out_again(bench: Bench, device: Device) -> None:
     request = bench.request(device, bench.passwords()[0])
     bench.answer(request)
-    with bench.server.store._connection(writing=True) as connection:
+    with bench.server.store.database.writing() as connection:
         connection.exec_driver_sql("UPDATE certificates SET revoked = 1")
     assert refused(bench, request) is FailInfo.BAD_REQUEST
 
@@ -300,7 +302,7 @@ def test_nothing_is_issued_when_the_store_fails(bench: Bench, device: Device, mo
         raise StoreBusy("locked")
 
     with monkeypatch.context() as broken:
-        broken.setattr(Store, "issue", busy)
+        broken.setattr(Answers, "issue", busy)
         response = bench.post(bench.request(device, password).message)
     assert (response.status, response.headers["Retry-After"], response.body.count(b"\n")) == (503, "5", 1)
     assert bench.answer(bench.request(device, password)).status is PkiStatus.SUCCESS
@@ -421,8 +423,11 @@ NEGATIVE: dict[str, tuple[Make, FailInfo]] = {
     "messageType 0": (_changed(kind=0), _BAD_REQUEST),
     "messageType 99": (_changed(kind=99), _BAD_REQUEST),
     "UpdateReq": (_changed(kind=18), _BAD_REQUEST),
-    "RenewalReq": (_changed(kind=MessageType.RENEWAL_REQ), _BAD_REQUEST),
-    "GetCert": (_content(_issuer_and_serial(_ELSEWHERE), kind=MessageType.GET_CERT), _BAD_REQUEST),
+    "RenewalReq without password": (
+        lambda bench, device, _unused: bench.request(device, None, kind=MessageType.RENEWAL_REQ),
+        _BAD_REQUEST,
+    ),
+    "GetCert": (_content(_issuer_and_serial(_ELSEWHERE), kind=MessageType.GET_CERT), _BAD_CERT_ID),
     "CertPoll": (
         _content(asn1.sequence(_ELSEWHERE.public_bytes(), _ELSEWHERE.public_bytes()), kind=MessageType.CERT_POLL),
         _BAD_CERT_ID,
@@ -525,7 +530,7 @@ POST = "operation=PKIOperation"
         ("GET", "operation=", b"", 400),
         ("GET", "operation=GetCACert%00", b"", 400),
         ("GET", "operation=getcacert", b"", 400),
-        ("GET", "operation=GetNextCACert", b"", 400),
+        ("GET", "operation=GetNextCACert", b"", 404),
         ("GET", "%ff%fe=%ff&&&=&operation", b"", 400),
         ("POST", "operation=GetCACaps", b"", 405),
         ("PUT", POST, b"", 405),
@@ -564,7 +569,7 @@ def test_not_a_scep_message(bench: Bench, device: Device) -> None:
     for what, body in _bodies(bench, device):
         response = bench.post(body)
         assert (response.status, response.content_type, response.body.count(b"\n")) == (400, "text/plain", 1), what
-    assert not lines(bench)
+    assert {outcome for outcome, _unused in lines(bench)} == {"malformed"}
 
 
 def test_a_body_that_breaks_off(bench: Bench) -> None:
@@ -584,7 +589,7 @@ def test_the_unforeseen_is_logged_and_not_told(
     def explode(*_arguments: Any) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(Store, "find_issued", explode)
+    monkeypatch.setattr(Answers, "find", explode)
     with caplog.at_level(logging.ERROR):
         response = bench.post(bench.request(device, "x").message)
     assert response.status == 500

@@ -17,8 +17,8 @@ from typing import Any
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.errors import DecodeError, MessageError
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.wire import Query, decode_get_message, parse_query
 
-from . import crl
-from .errors import StoreBusy
+from . import crl, metrics
+from .errors import StoreBusy, Unavailable
 from .operations import OPERATIONS, Answer, Asked, Operation
 from .server import Server
 
@@ -63,6 +63,8 @@ class Application:
         except (DecodeError, MessageError) as error:
             log.info("%s: not a SCEP message: %s", _client(environ), error)
             status, answer = HTTPStatus.BAD_REQUEST, _line(str(error))
+        except Unavailable as error:
+            status, answer = HTTPStatus.NOT_FOUND, _line(str(error))
         except StoreBusy as error:
             log.warning("%s", error)
             status, headers = HTTPStatus.SERVICE_UNAVAILABLE, (("Retry-After", "5"),)
@@ -81,9 +83,11 @@ class Application:
         method = environ["REQUEST_METHOD"]
         query_string = environ.get("QUERY_STRING", "")
         if not query_string and method in ("GET", "HEAD"):
-            plain = PLAIN.get(environ.get("PATH_INFO", "").rpartition("/")[2])
-            if plain is not None:
-                return plain(self._server)
+            above, _slash, page = environ.get("PATH_INFO", "").rpartition("/")
+            if page in PLAIN:
+                return PLAIN[page](self._server)
+            if above.rpartition("/")[2] == "crl":
+                return _crl_of(self._server, page)
         query, operation = _operation(query_string, method)
         message = _message(environ, method, query) if operation.takes_message else b""
         if (body_complete := environ.get(BODY_COMPLETE)) is not None:
@@ -147,16 +151,29 @@ def _line(text: str) -> Answer:
 
 
 def _health(server: Server) -> Answer:
-    server.store.ping()
+    server.store.database.ping()
     return _line("ok")
 
 
+def _metrics(server: Server) -> Answer:
+    return Answer(metrics.render(server).encode("utf-8"), "text/plain; version=0.0.4")
+
+
 def _crl(server: Server) -> Answer:
-    return Answer(crl.current(server.store, server.pki, server.settings, server.clock()), "application/pkix-crl")
+    return _crl_of(server, server.authority.id)
 
 
-# The last part of a path that is asked for without a query: for monitoring, and for CRL distribution points.
+def _crl_of(server: Server, ca_id: str) -> Answer:
+    authority = server.pki.by_id(ca_id)
+    if authority is None:
+        raise Unavailable("No CA of this server has that id.")
+    return Answer(crl.current(server, authority, server.clock()).der, "application/pkix-crl")
+
+
+# The last part of a path that is asked for without a query: for monitoring, and for CRL distribution points. The CRL of
+# each CA, those before a rollover too, is at crl/ID.
 PLAIN: dict[str, Callable[[Server], Answer]] = {
     "healthz": _health,
+    "metrics": _metrics,
     "crl": _crl,
 }

@@ -2,39 +2,45 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One-time passwords: made at random, shown once, stored as an HMAC alone."""
+"""Challenge passwords: one-time ones, stored as an HMAC alone, and one that is good many times, stored encrypted."""
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import hmac
 import secrets
+from collections.abc import Callable
 
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from .errors import Refusal
-from .settings import Settings
-from .store import Store, epoch
+from .errors import Refusal, ServerError, StateError
+from .server import Server
+from .store import epoch
 
 # Expired passwords stay known for this long, so that a late client's failure can be told from a wrong password.
 _REMEMBERED = dt.timedelta(days=7)
 # One sentence to clients: which of the three it was is for the audit alone.
 _REJECTED = "The challenge password is not valid here: it is unknown, expired or already used."
+_NONCE_BYTES = 12
 
 
 def mac(otp_key: bytes, password: str) -> bytes:
-    """What is stored of a password."""
+    """What is stored of a one-time password."""
     return hmac.digest(otp_key, password.encode("utf-8", "surrogatepass"), "sha256")
 
 
-def create(store: Store, otp_key: bytes, settings: Settings, count: int, now: dt.datetime) -> tuple[list[str], int]:
-    """(`count` new passwords of 32 hexadecimal digits, when they expire in seconds since the epoch).
+def create(server: Server, count: int) -> tuple[list[str], int]:
+    """(`count` new one-time passwords of 32 hexadecimal digits, when they expire in seconds since the epoch).
 
     Raises ServerError when too many would be outstanding.
     """
-    passwords = [secrets.token_hex(16).upper() for _number in range(count)]
+    now, settings, otp_key = server.clock(), server.settings, server.pki.otp_key
+    passwords = [_new() for _number in range(count)]
     expires = epoch(now + dt.timedelta(minutes=settings.otp_minutes))
-    store.add_challenges(
+    server.store.challenges.add(
         [mac(otp_key, password) for password in passwords],
         now=epoch(now),
         expires=expires,
@@ -44,14 +50,76 @@ def create(store: Store, otp_key: bytes, settings: Settings, count: int, now: dt
     return passwords, expires
 
 
-def check(store: Store, otp_key: bytes, password: str | None, now: dt.datetime) -> int:
-    """The id of the unused password; it is used up later, together with the certificate.
+def _new() -> str:
+    return secrets.token_hex(16).upper()
 
-    Raises Refusal (badRequest, as RFC 8894 servers answer a bad challenge).
+
+def reusable(server: Server) -> str:
+    """The password of the modes single and static, which may be shown again; a single one is made when first needed.
+
+    Raises StateError when none was set, or when it was encrypted under another server's key.
     """
-    if not password:
-        raise Refusal(FailInfo.BAD_REQUEST, "The request has no challenge password, and one is needed here.")
-    found = store.find_challenge(mac(otp_key, password))
+    kind, store, otp_key = server.settings.challenge, server.store.challenges, server.pki.otp_key
+    sealed = store.kept(kind)
+    if sealed is None:
+        if kind != "single":
+            raise StateError("There is no static challenge password yet: set one with 'challenge set'.")
+        store.keep(kind, _seal(otp_key, kind, _new()), replace=False)  # or somebody else does it at this moment
+        sealed = store.kept(kind) or ""
+    return _unseal(otp_key, kind, sealed)
+
+
+def set_reusable(server: Server, password: str | None) -> str:
+    """Replace the password of the modes single (by a new one) and static (by `password`); the one that counts now.
+
+    Raises ServerError when the mode has none, or has no use for the one that is given.
+    """
+    kind = server.settings.challenge
+    if kind not in ("single", "static"):
+        raise ServerError(f"The setting challenge is {kind}: there is no lasting password to set.")
+    if (kind == "static") != (password is not None):
+        raise ServerError(
+            "A static challenge password is given with --file; a single one is made by the server and takes no --file."
+        )
+    if password is not None and not password:
+        raise ServerError("The challenge password is empty.")
+    chosen = password or _new()
+    server.store.challenges.keep(kind, _seal(server.pki.otp_key, kind, chosen), replace=True)
+    return chosen
+
+
+def _cipher(otp_key: bytes) -> AESGCM:
+    # a key of its own, so that an HMAC of a password never is a key stream
+    return AESGCM(hmac.digest(otp_key, b"scep-server: lasting challenge passwords", "sha256"))
+
+
+def _seal(otp_key: bytes, kind: str, password: str) -> str:
+    nonce = secrets.token_bytes(_NONCE_BYTES)
+    return base64.b64encode(nonce + _cipher(otp_key).encrypt(nonce, password.encode(), kind.encode())).decode()
+
+
+def _unseal(otp_key: bytes, kind: str, sealed: str) -> str:
+    try:
+        data = base64.b64decode(sealed)
+        return _cipher(otp_key).decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], kind.encode()).decode()
+    except (ValueError, InvalidTag):
+        raise StateError(
+            f"The {kind} challenge password in the database cannot be decrypted with the key of this state folder: "
+            "set it anew with 'challenge set'."
+        ) from None
+
+
+def check(server: Server, password: str | None, now: dt.datetime) -> int | None:
+    """Whether the request may be granted: the id of its unused one-time password, or None where there are no such.
+
+    The password is used up later, together with the answer. Raises Refusal (badRequest, as RFC 8894 servers answer a
+    bad challenge).
+    """
+    return _CHECKS[server.settings.challenge](server, password, now)
+
+
+def _one_time(server: Server, password: str | None, now: dt.datetime) -> int:
+    found = server.store.challenges.find(mac(server.pki.otp_key, _given(password)))
     if found is None:
         raise Refusal(FailInfo.BAD_REQUEST, _REJECTED, reason="challenge password unknown")
     if found.used is not None:
@@ -61,8 +129,32 @@ def check(store: Store, otp_key: bytes, password: str | None, now: dt.datetime) 
     return found.id
 
 
-def lost(challenge_id: int) -> Refusal:
-    """Somebody else used the password while this request was being signed."""
+def _reusable(server: Server, password: str | None, _now: dt.datetime) -> None:
+    given = _given(password).encode("utf-8", "surrogatepass")
+    if not hmac.compare_digest(given, reusable(server).encode()):
+        raise Refusal(FailInfo.BAD_REQUEST, "The challenge password is wrong.")
+
+
+def _none(_server: Server, _password: str | None, _now: dt.datetime) -> None:
+    return None
+
+
+def _given(password: str | None) -> str:
+    if not password:
+        raise Refusal(FailInfo.BAD_REQUEST, "The request has no challenge password, and one is needed here.")
+    return password
+
+
+_CHECKS: dict[str, Callable[[Server, str | None, dt.datetime], int | None]] = {
+    "one_time": _one_time,
+    "single": _reusable,
+    "static": _reusable,
+    "none": _none,
+}
+
+
+def lost(challenge_id: int | None) -> Refusal:
+    """Somebody else used the password, or got the answer, while this request was being signed."""
     return Refusal(
         FailInfo.BAD_REQUEST, _REJECTED, reason="challenge password used by another request", challenge_id=challenge_id
     )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The CRL: signed when there is none, when somebody was revoked since, or when half of its life is over."""
+"""CRLs: signed when there is none, when somebody was revoked since, or when half of the life of the last is over."""
 
 from __future__ import annotations
 
@@ -11,43 +11,55 @@ import datetime as dt
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from .authority import Authority
 from .errors import StoreBusy
-from .pki import Pki
-from .settings import Settings
-from .store import Store, epoch
+from .server import Server
+from .store import epoch
+from .store.certificates import Crl
 
 _ATTEMPTS = 5
 
+REASONS = {
+    "keyCompromise": x509.ReasonFlags.key_compromise,
+    "cACompromise": x509.ReasonFlags.ca_compromise,
+    "affiliationChanged": x509.ReasonFlags.affiliation_changed,
+    "superseded": x509.ReasonFlags.superseded,
+    "cessationOfOperation": x509.ReasonFlags.cessation_of_operation,
+    "privilegeWithdrawn": x509.ReasonFlags.privilege_withdrawn,
+}
+"""Reasons of a revocation (RFC 5280 section 5.3.1) but for `unspecified`, which a CRL leaves out."""
 
-def current(store: Store, pki: Pki, settings: Settings, now: dt.datetime) -> bytes:
-    """The CRL in DER. All processes of a database hand out the same one, and its number only grows."""
+
+def current(server: Server, authority: Authority, now: dt.datetime) -> Crl:
+    """The CRL of a CA. All processes of a database hand out the same one, and its number only grows."""
+    store = server.store.certificates
     for _attempt in range(_ATTEMPTS):
-        latest = store.latest_crl()
-        revoked = store.count_revoked()
-        if latest is not None and latest.revoked == revoked and _fresh(latest.this_update, latest.next_update, now):
-            return bytes(latest.der)
+        latest = store.latest_crl(authority.id)
+        revoked = store.count_revoked(authority.id)
+        if latest is not None and latest.revoked == revoked and _fresh(latest, now):
+            return latest
         number = 1 if latest is None else latest.number + 1
-        entries = store.revoked()
-        end = now + dt.timedelta(days=settings.crl_days)
-        signed = _sign(pki, number, entries, now, end)
-        if store.add_crl(
-            number=number, der=signed, this_update=epoch(now), next_update=epoch(end), revoked=len(entries)
-        ):
+        entries = store.revoked(authority.id)
+        end = now + dt.timedelta(days=server.settings.crl_days)
+        signed = Crl(number, _sign(authority, number, entries, now, end), epoch(now), epoch(end), len(entries))
+        if store.add_crl(authority.id, signed):
             return signed
     raise StoreBusy("The CRL is being renewed by others.")
 
 
-def _fresh(this_update: int, next_update: int, now: dt.datetime) -> bool:
-    return this_update <= epoch(now) < this_update + (next_update - this_update) // 2
+def _fresh(crl: Crl, now: dt.datetime) -> bool:
+    return crl.this_update <= epoch(now) < crl.this_update + (crl.next_update - crl.this_update) // 2
 
 
-def _sign(pki: Pki, number: int, entries: list[tuple[str, int, str]], now: dt.datetime, end: dt.datetime) -> bytes:
+def _sign(
+    authority: Authority, number: int, entries: list[tuple[str, int, str]], now: dt.datetime, end: dt.datetime
+) -> bytes:
     builder = (
         x509.CertificateRevocationListBuilder()
-        .issuer_name(pki.ca.certificate.subject)
+        .issuer_name(authority.ca.certificate.subject)
         .last_update(now)
         .next_update(end)
-        .add_extension(pki.authority_key_identifier, critical=False)
+        .add_extension(authority.authority_key_identifier, critical=False)
         .add_extension(x509.CRLNumber(number), critical=False)
     )
     for serial, moment, reason in entries:
@@ -56,7 +68,7 @@ def _sign(pki: Pki, number: int, entries: list[tuple[str, int, str]], now: dt.da
             .serial_number(int(serial, 16))
             .revocation_date(dt.datetime.fromtimestamp(moment, dt.UTC))
         )
-        if reason:
-            entry = entry.add_extension(x509.CRLReason(x509.ReasonFlags(reason)), critical=False)
+        if reason in REASONS:
+            entry = entry.add_extension(x509.CRLReason(REASONS[reason]), critical=False)
         builder = builder.add_revoked_certificate(entry.build())
-    return builder.sign(pki.ca.key, pki.hash).public_bytes(Encoding.DER)
+    return builder.sign(authority.ca.key, authority.hash).public_bytes(Encoding.DER)

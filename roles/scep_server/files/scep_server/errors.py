@@ -25,6 +25,10 @@ class StoreBusy(ServerError):
     """The database could not be reached in time; the client may try again."""
 
 
+class Unavailable(ServerError):
+    """There is nothing here of what a client asks for with a plain GET; the answer is 404."""
+
+
 class Refusal(Exception):
     """A request is refused: `fail_info` and `text` go to the client, `reason` (by default the text) to the audit."""
 

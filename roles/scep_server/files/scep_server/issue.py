@@ -13,138 +13,169 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import same_key
-from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo, MessageType
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.csr import CertificateRequest, verify_csr
-from ansible_collections.netcert.ndes.plugins.module_utils.scep.header import RequestHeader
-from ansible_collections.netcert.ndes.plugins.module_utils.scep.replies import success
-from ansible_collections.netcert.ndes.plugins.module_utils.scep.requests import IncomingRequest
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.replies import pending
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from . import challenges, pki
+from . import challenges, renewal
+from .call import Call, key_digest, subject_text
+from .certificate import new_serial, serial_text
 from .errors import Refusal
 from .policy import certificate_builder
 from .server import Server
-from .store import Issued, Key, Record, epoch
+from .store import epoch
+from .store.answers import DENIED, Issued, Key, Waiting
 
-# Clients that send single DES read 3DES as well, and single DES protects nothing.
-_REPLY_CIPHERS = {"des-cbc": "des-ede3-cbc"}
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_SUBJECT_LENGTH = 1000
+# Setting approval -> what waits for a person: enrolments (False), renewals (True)
+_BY_HAND = {"none": (), "enrolment": (False,), "all": (False, True)}
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """A request that was opened, from whom it came, and when."""
+class Granted:
+    """Why a request is granted: by a one-time password, by the certificate that it renews, or by neither."""
 
-    incoming: IncomingRequest
-    client: str
-    now: dt.datetime
-
-    @property
-    def header(self) -> RequestHeader:
-        """The header of the request."""
-        return self.incoming.header
-
-    def record(self, outcome: str, **values: Any) -> Record:
-        """The audit line of this call."""
-        return record(self.header, self.client, self.now, outcome, **values)
-
-
-def record(header: RequestHeader, client: str, now: dt.datetime, outcome: str, **values: Any) -> Record:
-    """The audit line of a request of which at least the header could be read."""
-    kind = header.message_type.name if header.message_type is not None else ""
-    return Record(epoch(now), client, kind, header.transaction_id, outcome, **values)
-
-
-def subject_text(csr: CertificateRequest) -> str:
-    """The subject for people and for the database: RFC 4514, without control characters, of limited length."""
-    return _CONTROL.sub("?", csr.subject.rfc4514_string())[:_SUBJECT_LENGTH]
-
-
-def reply_cipher(header: RequestHeader) -> str | None:
-    """The cipher of the answer: that of the request, unless it is too weak to answer with."""
-    return _REPLY_CIPHERS.get(header.cipher or "", header.cipher)
+    challenge_id: int | None = None
+    replaces: str | None = None
 
 
 def enroll(server: Server, call: Call) -> bytes:
-    """Answer a PKCSReq (RFC 8894 section 3.3.1) with a CertRep SUCCESS.
+    """Answer a PKCSReq or RenewalReq (RFC 8894 sections 3.3.1 and 3.3.2) with a CertRep SUCCESS or PENDING.
 
     Raises Refusal, or MessageError for a request that does not prove possession of its key.
     """
     csr, signer = call.incoming.csr, call.header.signer
     if csr is None or signer is None:
         raise Refusal(FailInfo.BAD_REQUEST, "The message is no request for a certificate.")
-    key = _key(call, csr, signer)
-    earlier = server.store.find_issued(key)
-    if earlier is not None and _is_retransmission(server, earlier, call.now):
-        return _again(server, call, csr, earlier)
+    key = Key(call.header.transaction_id, key_digest(signer), hashlib.sha256(csr.raw).digest())
+    earlier = server.store.answers.find(key)
+    if earlier is not None and _is_retransmission(server, call, earlier):
+        return again(server, call, earlier, csr)
     verify_csr(csr, server.allowed)
-    if server.settings.signer_key_must_match and not same_key(csr.public_key, signer.public_key()):
-        raise Refusal(FailInfo.BAD_REQUEST, "The request is signed with another key than the one it asks to certify.")
     try:
         return _first(server, call, csr, key, 0 if earlier is None else earlier.generation + 1)
     except Refusal:
         # The same request, sent twice at once: the other one was faster, and the password is gone.
-        winner = server.store.find_issued(key)
-        if winner is None or not _is_retransmission(server, winner, call.now):
+        winner = server.store.answers.find(key)
+        if winner is None or not _is_retransmission(server, call, winner):
             raise
-        return _again(server, call, csr, winner)
+        return again(server, call, winner, csr)
 
 
 def _first(server: Server, call: Call, csr: CertificateRequest, key: Key, generation: int) -> bytes:
-    challenge_id = challenges.check(server.store, server.pki.otp_key, csr.challenge_password, call.now)
-    serial = pki.new_serial()
-    builder = certificate_builder(csr, server.settings, server.pki, serial, call.now)
-    try:
-        certificate = builder.sign(server.pki.ca.key, server.pki.hash)
-    except (ValueError, TypeError) as error:  # a name that can be read but not be written
-        raise Refusal(FailInfo.BAD_REQUEST, f"The request cannot be certified: {error}.") from None
-    answer = _answer(server, call, certificate)
-    row = _row(call, key, certificate, subject_text(csr), generation)
-    row["challenge_id"] = challenge_id
-    line = call.record("issued", subject=row["subject"], challenge_id=challenge_id, serial=row["serial"])
-    if not server.store.issue(row, challenge_id, line):
-        raise challenges.lost(challenge_id)
-    return answer
-
-
-def _key(call: Call, csr: CertificateRequest, signer: x509.Certificate) -> Key:
-    encoded = signer.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return Key(call.header.transaction_id, hashlib.sha256(encoded).digest(), hashlib.sha256(csr.raw).digest())
-
-
-def _is_retransmission(server: Server, issued: Issued, now: dt.datetime) -> bool:
-    age = epoch(now) - issued.issued
-    recent = age <= server.settings.retransmission_minutes * 60
-    return recent and issued.revoked is None and epoch(now) < issued.not_after
-
-
-def _again(server: Server, call: Call, csr: CertificateRequest, issued: Issued) -> bytes:
-    answer = _answer(server, call, x509.load_der_x509_certificate(issued.der))
-    server.store.add_record(call.record("repeated", subject=subject_text(csr), serial=issued.serial))
-    return answer
-
-
-def _answer(server: Server, call: Call, certificate: x509.Certificate) -> bytes:
-    return success(call.header, server.pki.signer, [certificate], cipher=reply_cipher(call.header))
-
-
-def _row(call: Call, key: Key, certificate: x509.Certificate, subject: str, generation: int) -> dict[str, Any]:
-    return {
-        "serial": f"{certificate.serial_number:032x}",
-        "der": certificate.public_bytes(Encoding.DER),
-        "subject": subject,
-        "not_before": epoch(certificate.not_valid_before_utc),
-        "not_after": epoch(certificate.not_valid_after_utc),
-        "issued": epoch(call.now),
+    granted = _authorise(server, call, csr)
+    subject = subject_text(csr)
+    asked = {
         "transaction_id": key.transaction_id,
         "signer_key": key.signer_key,
         "request_digest": key.request_digest,
         "generation": generation,
+        "challenge_id": granted.challenge_id,
+        "replaces": granted.replaces,
+        "subject": subject,
     }
+    answer = _wait if (granted.replaces is not None) in _BY_HAND[server.settings.approval] else _issue
+    try:
+        return answer(server, call, csr, asked)
+    except Refusal as refusal:
+        refusal.challenge_id = granted.challenge_id
+        raise
+
+
+def _authorise(server: Server, call: Call, csr: CertificateRequest) -> Granted:
+    judged = renewal.judge(server, call, csr)
+    if judged.replaces is not None:
+        return Granted(replaces=judged.replaces)
+    if judged.objection is not None and not csr.challenge_password:
+        raise Refusal(FailInfo.BAD_REQUEST, judged.objection)
+    if judged.objection is None and call.incoming.kind is MessageType.RENEWAL_REQ and not csr.challenge_password:
+        raise Refusal(
+            FailInfo.BAD_REQUEST, "The request is to renew a certificate, and is not signed by one of this CA."
+        )
+    challenge_id = challenges.check(server, csr.challenge_password, call.now)
+    signer = call.header.signer
+    if (
+        signer is not None
+        and server.settings.signer_key_must_match
+        and not same_key(csr.public_key, signer.public_key())
+    ):
+        text = "The request is signed with another key than the one it asks to certify."
+        raise Refusal(FailInfo.BAD_REQUEST, text, challenge_id=challenge_id)
+    return Granted(challenge_id)
+
+
+def _issue(server: Server, call: Call, csr: CertificateRequest, asked: dict[str, Any]) -> bytes:
+    certificate = sign(server, csr, call.now)
+    answer = call.success(server, [certificate])
+    row = asked | certificate_row(server, certificate, call.now)
+    line = call.record("issued", subject=row["subject"], challenge_id=row["challenge_id"], serial=row["serial"])
+    if not server.store.answers.issue(row, row["challenge_id"], line):
+        raise challenges.lost(row["challenge_id"])
+    return answer
+
+
+def _wait(server: Server, call: Call, csr: CertificateRequest, asked: dict[str, Any]) -> bytes:
+    # what is against the policy need not wait for a person
+    certificate_builder(csr, server.settings, server.authority, new_serial(), call.now)
+    row = asked | {"csr": csr.raw, "client": call.client, "created": epoch(call.now)}
+    line = call.record("pending", subject=asked["subject"], challenge_id=asked["challenge_id"])
+    if server.store.answers.pend(row, asked["challenge_id"], line) is None:
+        raise challenges.lost(asked["challenge_id"])
+    return pending(call.header, server.authority.signer)
+
+
+def sign(server: Server, csr: CertificateRequest, now: dt.datetime) -> x509.Certificate:
+    """The certificate for a request, by the policy. Raises Refusal (badRequest)."""
+    authority = server.authority
+    builder = certificate_builder(csr, server.settings, authority, new_serial(), now)
+    try:
+        return builder.sign(authority.ca.key, authority.hash)
+    except (ValueError, TypeError) as error:  # a name that can be read but not be written
+        raise Refusal(FailInfo.BAD_REQUEST, f"The request cannot be certified: {error}.") from None
+
+
+def certificate_row(server: Server, certificate: x509.Certificate, now: dt.datetime) -> dict[str, Any]:
+    """What the database keeps of a certificate, besides the request that it answers."""
+    return {
+        "serial": serial_text(certificate.serial_number),
+        "issuer": server.authority.id,
+        "der": certificate.public_bytes(Encoding.DER),
+        "not_before": epoch(certificate.not_valid_before_utc),
+        "not_after": epoch(certificate.not_valid_after_utc),
+        "issued": epoch(now),
+    }
+
+
+def _is_retransmission(server: Server, call: Call, earlier: Issued | Waiting) -> bool:
+    """Whether an identical request gets the answer that it got already.
+
+    A request for approval does, always. A certificate is handed out again for some time: later the client may mean
+    another one by the same words, unless it signs with the very certificate that was renewed, which is used up by that.
+    """
+    if isinstance(earlier, Waiting):
+        return True
+    if earlier.revoked is not None or epoch(call.now) >= earlier.not_after:
+        return False
+    signer = call.header.signer
+    if signer is not None and earlier.replaces == serial_text(signer.serial_number):
+        return True
+    return epoch(call.now) - earlier.issued <= server.settings.retransmission_minutes * 60
+
+
+def again(server: Server, call: Call, earlier: Issued | Waiting, csr: CertificateRequest | None = None) -> bytes:
+    """The answer that a request got already. Raises Refusal when it was denied."""
+    subject = "" if csr is None else subject_text(csr)
+    if isinstance(earlier, Issued):
+        answer = call.success(server, [x509.load_der_x509_certificate(earlier.der)])
+        server.store.audit.add(call.record("repeated", subject=subject, serial=earlier.serial))
+        return answer
+    if earlier.state == DENIED:
+        raise Refusal(FailInfo.BAD_REQUEST, f"The request was denied: {earlier.reason or 'no reason was given'}.")
+    answer = pending(call.header, server.authority.signer)
+    server.store.audit.add(call.record("waiting", subject=subject))
+    return answer

@@ -11,25 +11,33 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.cacerts import write_next_ca
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.capabilities import SERVER_WORDS, format_capabilities
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo, MessageType
-from ansible_collections.netcert.ndes.plugins.module_utils.scep.errors import MessageError, NotFound
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.errors import DecodeError, MessageError, NotFound
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.header import RequestHeader
-from ansible_collections.netcert.ndes.plugins.module_utils.scep.replies import failure, success
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.replies import failure
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.requests import open_request
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.wire import CONTENT_TYPES
+from cryptography import x509
 
 from . import crl
-from .errors import Refusal
-from .issue import Call, enroll, record, reply_cipher
+from .authority import Authority
+from .call import Call, key_digest, record
+from .certificate import serial_text
+from .errors import Refusal, Unavailable
+from .issue import again, enroll
 from .server import Server
+from .store import epoch
+from .store.audit import Record
 
 log = logging.getLogger("scep_server")
 
-# Words that are true only under a condition. Renewal: RenewalReq is refused below.
+# Words that are true only under a condition.
 _CONDITIONS: dict[str, Callable[[Server], bool]] = {
     "SHA-1": lambda server: "sha1" in server.allowed.digests,
-    "Renewal": lambda server: MessageType.RENEWAL_REQ in HANDLERS,
+    "Renewal": lambda server: server.settings.renewal,
+    "GetNextCACert": lambda server: server.pki.next is not None,
 }
 
 
@@ -65,15 +73,29 @@ def _get_ca_caps(server: Server, _asked: Asked) -> Answer:
 
 
 def _get_ca_cert(server: Server, _asked: Asked) -> Answer:
-    return Answer(*server.pki.ca_certificates)
+    return Answer(*server.authority.ca_certificates)
+
+
+def _get_next_ca_cert(server: Server, _asked: Asked) -> Answer:
+    """RFC 8894 section 4.7. Raises Unavailable as long as there is no next CA."""
+    pki = server.pki
+    if pki.next is None:
+        raise Unavailable("There is no next CA yet.")
+    signer = {"ca": pki.current.ca, "ra": pki.current.signer}[server.settings.next_ca_signer]
+    coming = dict.fromkeys((pki.next.ca.certificate, *pki.next.certificates))  # the CA ahead of its RA
+    return Answer(write_next_ca(list(coming), signer, "sha256"), CONTENT_TYPES["next_ca_cert"])
 
 
 def _pki_operation(server: Server, asked: Asked) -> Answer:
     """Raises DecodeError, or MessageError without a request header, for what cannot be answered with a CertRep."""
     try:
-        incoming = open_request(asked.message, server.pki.recipients, server.allowed, HANDLERS)
+        incoming = open_request(asked.message, server.authority.recipients, server.allowed, HANDLERS)
+    except DecodeError as error:
+        _record_malformed(server, asked, error)
+        raise
     except MessageError as error:
         if error.request is None:
+            _record_malformed(server, asked, error)
             raise
         body = _refuse(server, asked, error.request, _as_refusal(error))
         return Answer(body, CONTENT_TYPES["pki_message"])
@@ -85,6 +107,10 @@ def _pki_operation(server: Server, asked: Asked) -> Answer:
     except MessageError as error:
         body = _refuse(server, asked, incoming.header, _as_refusal(error))
     return Answer(body, CONTENT_TYPES["pki_message"])
+
+
+def _record_malformed(server: Server, asked: Asked, error: Exception) -> None:
+    server.store.audit.add(Record(epoch(asked.now), asked.client, "", "", "malformed", reason=str(error)))
 
 
 def _as_refusal(error: MessageError) -> Refusal:
@@ -104,32 +130,78 @@ def _refuse(server: Server, asked: Asked, header: RequestHeader, refusal: Refusa
     )
     reason = f"{refusal.fail_info.camel}: {refusal.reason}"
     line = record(header, asked.client, asked.now, "refused", reason=reason, challenge_id=refusal.challenge_id)
-    server.store.add_record(line)
-    return failure(header, server.pki.signer, refusal.fail_info, text=refusal.text)
+    used_up = refusal.challenge_id if server.settings.challenge_used_up == "match" else None
+    server.store.answers.refuse(used_up, line)
+    return failure(header, server.authority.signer, refusal.fail_info, text=refusal.text)
+
+
+def _issuers(server: Server, call: Call) -> tuple[Authority, ...]:
+    """The CAs that a GetCert or GetCRL names. Raises NotFound, see there why it says no more."""
+    named = server.pki.named(call.incoming.issuer or b"")
+    if not named:
+        raise NotFound
+    return named
 
 
 def _get_crl(server: Server, call: Call) -> bytes:
-    if call.incoming.issuer != server.pki.issuer_der:
-        raise NotFound
-    current = crl.current(server.store, server.pki, server.settings, call.now)
-    answer = success(call.header, server.pki.signer, [], crl=current, cipher=reply_cipher(call.header))
-    server.store.add_record(call.record("crl"))
+    """GetCRL (RFC 8894 section 3.3.4); of CAs with the same name, the one that issued the certificate answers."""
+    named = _issuers(server, call)
+    row = server.store.certificates.find(serial_text(call.incoming.serial or 0))
+    issuer = next((one for one in named if row is not None and row["issuer"] == one.id), named[0])
+    answer = call.success(server, [], crl.current(server, issuer, call.now).der)
+    server.store.audit.add(call.record("crl"))
     return answer
 
 
-def _cert_poll(_server: Server, _call: Call) -> bytes:
-    raise NotFound
+def _get_cert(server: Server, call: Call) -> bytes:
+    """GetCert (RFC 8894 section 3.3.4): what a CA of this server issued, its own and the RA's certificates included."""
+    named = _issuers(server, call)
+    certificate = _by_serial(server, named, call.incoming.serial or 0)
+    if certificate is None:
+        raise NotFound
+    answer = call.success(server, [certificate])
+    server.store.audit.add(call.record("found", serial=serial_text(certificate.serial_number)))
+    return answer
+
+
+def _by_serial(server: Server, named: tuple[Authority, ...], serial: int) -> x509.Certificate | None:
+    for authority in named:
+        for certificate in authority.certificates:
+            if certificate.serial_number == serial and certificate.issuer == authority.ca.certificate.subject:
+                return certificate
+    row = server.store.certificates.find(serial_text(serial)) if serial > 0 else None
+    if row is None or row["issuer"] not in {authority.id for authority in named}:
+        return None
+    return x509.load_der_x509_certificate(row["der"])
+
+
+def _cert_poll(server: Server, call: Call) -> bytes:
+    """CertPoll (RFC 8894 section 3.3.3): the answer to an earlier request of the same transaction and signer key.
+
+    The issuer has to be right to the octet: a name is longer than a cipher block, so that nobody can put his own
+    CertPoll together from octets of a stranger's envelope, and learn from the answer whether that decrypts.
+    """
+    signer = call.header.signer
+    if signer is None or call.incoming.issuer not in server.authority.names_der:
+        raise NotFound
+    found = server.store.answers.find_for_signer(call.header.transaction_id, key_digest(signer))
+    if found is None:
+        raise NotFound
+    return again(server, call, found)
 
 
 OPERATIONS: dict[str, Operation] = {
     "GetCACaps": Operation(_get_ca_caps, ("GET", "HEAD")),
     "GetCACert": Operation(_get_ca_cert, ("GET", "HEAD")),
+    "GetNextCACert": Operation(_get_next_ca_cert, ("GET", "HEAD")),
     "PKIOperation": Operation(_pki_operation, ("GET", "POST"), takes_message=True),
 }
 
 # Whatever is not here is refused with badRequest.
 HANDLERS: dict[MessageType, Callable[[Server, Call], bytes]] = {
     MessageType.PKCS_REQ: enroll,
+    MessageType.RENEWAL_REQ: enroll,
     MessageType.CERT_POLL: _cert_poll,
+    MessageType.GET_CERT: _get_cert,
     MessageType.GET_CRL: _get_crl,
 }

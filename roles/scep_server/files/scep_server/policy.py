@@ -9,22 +9,28 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
+from ansible_collections.netcert.ndes.plugins.module_utils.scep import asn1
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import build_key_usage
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.csr import CertificateRequest
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.errors import DecodeError
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
+from .authority import Authority
+from .certificate import distribution_points
 from .errors import Refusal
-from .pki import Pki, distribution_points
-from .settings import KEY_USAGES, Settings
+from .settings import KEY_USAGES, RDN_TYPES, Settings
 
 _OID_UPN = "1.3.6.1.4.1.311.20.2.3"
 _OID_SID = "1.3.6.1.4.1.311.25.2"
+_OID_SID_VALUE = "1.3.6.1.4.1.311.25.2.1"
 # Both ways of writing a Windows account's SID into a certificate name the account that a domain controller logs on.
 _SID_URI = re.compile(r"tag:microsoft\.com,\d{4}-\d{2}-\d{2}:sid:", re.IGNORECASE)
+_SID = re.compile(r"S-1-\d{1,15}(-\d{1,10}){1,15}")
 
 _NAME_KINDS: dict[type[x509.GeneralName], str] = {
     x509.DNSName: "dns",
@@ -67,9 +73,27 @@ def _alternative_names(settings: Settings, names: x509.SubjectAlternativeName) -
         raise _refuse(
             f"The request asks for a subject alternative name of the kind {', '.join(beyond)}, which is not given here."
         )
-    if any(_SID_URI.match(uri) for uri in names.get_values_for_type(x509.UniformResourceIdentifier)):
-        raise _refuse("The request asks for the SID of a Windows account, which is not given here.")
+    for uri in names.get_values_for_type(x509.UniformResourceIdentifier):
+        if found := _SID_URI.match(uri):
+            _check_sid(settings, "uri", uri[found.end() :])
+    for name in names:
+        text = f"{_name_kind(name)}:{_name_text(name)}"
+        if not _matches(settings.alternative_name_patterns, text):
+            raise _refuse(f"The request asks for the subject alternative name {text}, which is not given here.")
     return (names, False) if list(names) else None
+
+
+def _name_text(name: x509.GeneralName) -> str:
+    if isinstance(name, x509.OtherName):
+        return asn1.read(name.value).text()
+    return str(name.value)
+
+
+def _check_sid(settings: Settings, form: str, sid: str) -> None:
+    if form not in settings.windows_sids:
+        raise _refuse("The request asks for the SID of a Windows account, which is not given here.")
+    if not _SID.fullmatch(sid):
+        raise _refuse("The request asks for the SID of a Windows account, and has none that is well-formed.")
 
 
 def _basic_constraints(_settings: Settings, constraints: x509.BasicConstraints) -> _Granted:
@@ -78,8 +102,13 @@ def _basic_constraints(_settings: Settings, constraints: x509.BasicConstraints) 
     return None  # every certificate says so already
 
 
-def _sid(_settings: Settings, _value: Any) -> _Granted:
-    raise _refuse("The request asks for the SID of a Windows account, which is not given here.")
+def _sid(settings: Settings, extension: x509.UnrecognizedExtension) -> _Granted:
+    """The extension is a GeneralNames with one otherName, in which an OCTET STRING has the SID in ASCII."""
+    other_name = asn1.read(extension.value).expect(asn1.SEQUENCE, "SID extension").child(0)
+    right = other_name.expect(asn1.context(0), "SID").child(0).oid() == _OID_SID_VALUE
+    sid = other_name.child(1).expect(asn1.context(0), "SID").child(0).octets().decode("ascii", "replace")
+    _check_sid(settings, "extension", sid if right else "")
+    return extension, False
 
 
 def _ours(_settings: Settings, _value: Any) -> _Granted:
@@ -109,21 +138,41 @@ def _requested(settings: Settings, csr: CertificateRequest) -> dict[x509.ObjectI
             continue
         try:
             result = handler(settings, extension.value)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, DecodeError):
             raise _refuse(f"The extension {extension.oid.dotted_string} of the request is malformed.") from None
         if result is not None:
             granted[extension.oid] = result
     return granted
 
 
+@lru_cache(maxsize=1024)
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(text)
+
+
+def _matches(patterns: tuple[str, ...], text: str) -> bool:
+    return not patterns or any(_pattern(pattern).fullmatch(text) for pattern in patterns)
+
+
+def _subject(settings: Settings, authority: Authority, asked: x509.Name) -> x509.Name:
+    if asked in (certificate.subject for certificate in authority.certificates):
+        raise _refuse("The request asks for the name of the CA or of its registration authority.")
+    if list(asked) and not _matches(settings.subject_patterns, asked.rfc4514_string()):
+        raise _refuse(f"The request asks for the subject {asked.rfc4514_string()}, which is not given here.")
+    if not settings.rdn_order:
+        return asked
+    places = {RDN_TYPES[word]: place for place, word in enumerate(settings.rdn_order)}
+    return x509.Name(
+        sorted(asked.rdns, key=lambda rdn: min(places.get(part.oid.dotted_string, len(places)) for part in rdn))
+    )
+
+
 def certificate_builder(
-    csr: CertificateRequest, settings: Settings, pki: Pki, serial: int, now: dt.datetime
+    csr: CertificateRequest, settings: Settings, authority: Authority, serial: int, now: dt.datetime
 ) -> x509.CertificateBuilder:
     """The certificate that the request gets, ready to be signed. Raises Refusal (badRequest) with a sentence."""
     extensions = _requested(settings, csr)
-    subject = csr.subject
-    if subject in (certificate.subject for certificate in pki.certificates):
-        raise _refuse("The request asks for the name of the CA or of its registration authority.")
+    subject = _subject(settings, authority, csr.subject)
     if ExtensionOID.SUBJECT_ALTERNATIVE_NAME in extensions:
         names, _critical = extensions[ExtensionOID.SUBJECT_ALTERNATIVE_NAME]
         # critical where it is the only name (RFC 5280 section 4.2.1.6)
@@ -134,21 +183,22 @@ def certificate_builder(
     if settings.default_extended_key_usages:
         usages = [x509.ObjectIdentifier(oid) for oid in settings.default_extended_key_usages]
         extensions.setdefault(ExtensionOID.EXTENDED_KEY_USAGE, (x509.ExtendedKeyUsage(usages), False))
-    begin = max(now - dt.timedelta(minutes=settings.backdate_minutes), pki.ca.certificate.not_valid_before_utc)
-    end = min(now + dt.timedelta(days=settings.certificate_days), pki.ca.certificate.not_valid_after_utc)
+    ca = authority.ca.certificate
+    begin = max(now - dt.timedelta(minutes=settings.backdate_minutes), ca.not_valid_before_utc)
+    end = min(now + dt.timedelta(days=settings.certificate_days), ca.not_valid_after_utc)
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
-        .issuer_name(pki.ca.certificate.subject)
+        .issuer_name(ca.subject)
         .public_key(csr.public_key)
         .serial_number(serial)
         .not_valid_before(begin)
         .not_valid_after(end)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(pki.authority_key_identifier, critical=False)
+        .add_extension(authority.authority_key_identifier, critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(csr.public_key), critical=False)
     )
-    if (points := distribution_points(settings.crl_url)) is not None:
+    if (points := distribution_points(settings.crl_url, ca)) is not None:
         builder = builder.add_extension(points, critical=False)
     for value, critical in extensions.values():
         builder = builder.add_extension(value, critical=critical)

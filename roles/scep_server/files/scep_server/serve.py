@@ -19,7 +19,7 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
-from . import pki
+from . import authority, challenges
 from .app import Application
 from .errors import ServerError, StateError
 from .pidfile import PidFile
@@ -64,7 +64,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
             self.cfg.set(name, value)
 
     def load(self) -> Application:
-        return Application(open_server(self._state, settings=self._settings))
+        return Application(open_server(self._state, settings=self._settings, check_database=False))
 
     def _worker_is_ready(self, worker: Any) -> None:
         worker.request_seconds = self._settings.request_seconds
@@ -89,13 +89,18 @@ def with_overrides(settings: Settings, *, bind: str | None, certificate: str | N
     return values | {name: value for name, value in given.items() if value is not None}
 
 
-def check(state: Path, settings: Settings) -> None:
-    """Raises ServerError with a sentence when the server could not serve."""
+def check(state: Path, settings: Settings, *, address: bool = True) -> None:
+    """Raises ServerError with a sentence when the server could not serve; `address`: whether it could listen, too."""
     server = open_server(state, settings=settings)
-    server.store.close()
-    if (objection := pki.expired(server.pki, utc_now())) is not None:
+    try:
+        if settings.challenge in ("single", "static"):
+            challenges.reusable(server)
+    finally:
+        server.store.close()
+    if (objection := authority.expired(server.authority, utc_now())) is not None:
         raise StateError(objection)
-    _check_address(settings)
+    if address:
+        _check_address(settings)
     if settings.tls_certificate:
         try:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

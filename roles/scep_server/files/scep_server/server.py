@@ -13,9 +13,9 @@ from pathlib import Path
 
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.algorithms import AlgorithmPolicy, policy
 
-from . import pki as pki_module
 from . import settings as settings_module
-from .pki import Pki
+from .authority import Authority
+from .pki import Keys, Pki
 from .settings import Settings
 from .store import Store, open_store
 
@@ -32,18 +32,33 @@ class Server:
     """Everything that a request needs."""
 
     settings: Settings
-    pki: Pki
+    keys: Keys
     store: Store
     allowed: AlgorithmPolicy
     clock: Clock = utc_now
 
+    @property
+    def pki(self) -> Pki:
+        """The CAs as they are now: another one may issue after a rollover."""
+        return self.keys.pki()
 
-def open_server(state: Path, *, settings: Settings | None = None, clock: Clock = utc_now) -> Server:
-    """Open a state folder. Raises SettingsError or StateError with a sentence."""
+    @property
+    def authority(self) -> Authority:
+        """The CA that issues now."""
+        return self.keys.pki().current
+
+
+def open_server(
+    state: Path, *, settings: Settings | None = None, clock: Clock = utc_now, check_database: bool = True
+) -> Server:
+    """Open a state folder. Raises SettingsError or StateError with a sentence.
+
+    Without `check_database` the database may be away for now: a worker that starts while it is must not end the server.
+    """
     settings = settings or settings_module.load(state)
-    pki = pki_module.load(state)
-    store = open_store(settings.database, state, settings.threads)
+    keys = Keys(state)
+    store = open_store(settings.database, state, settings.threads, check=check_database)
     allowed = policy(
         allow_sha1=settings.allow_sha1, legacy=settings.legacy_algorithms, min_rsa_bits=settings.min_rsa_bits
     )
-    return Server(settings, pki, store, allowed, clock)
+    return Server(settings, keys, store, allowed, clock)

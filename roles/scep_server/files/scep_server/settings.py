@@ -29,6 +29,26 @@ CA_KEYS = ("rsa-2048", "rsa-3072", "rsa-4096", "ec-p256", "ec-p384")
 RA_KEYS = ("rsa-2048", "rsa-3072", "rsa-4096")
 KEY_USAGES = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
 ALTERNATIVE_NAMES = ("dns", "email", "ip", "uri", "upn")
+RDN_TYPES = {
+    "C": "2.5.4.6",
+    "ST": "2.5.4.8",
+    "L": "2.5.4.7",
+    "street": "2.5.4.9",
+    "O": "2.5.4.10",
+    "OU": "2.5.4.11",
+    "CN": "2.5.4.3",
+    "DC": "0.9.2342.19200300.100.1.25",
+    "UID": "0.9.2342.19200300.100.1.1",
+    "emailAddress": "1.2.840.113549.1.9.1",
+    "serialNumber": "2.5.4.5",
+    "title": "2.5.4.12",
+    "givenName": "2.5.4.42",
+    "SN": "2.5.4.4",
+    "initials": "2.5.4.43",
+    "unstructuredName": "1.2.840.113549.1.9.2",
+    "unstructuredAddress": "1.2.840.113549.1.9.8",
+}
+"""Attribute types of a subject, by the words that settings use."""
 # No certificate for a device may carry these: they would make it an RA or a CA's OCSP responder, or anything at all.
 RESERVED_EXTENDED_KEY_USAGES = ("1.3.6.1.4.1.311.20.2.1", "1.3.6.1.5.5.7.3.28", "1.3.6.1.5.5.7.3.9", "2.5.29.37.0")
 
@@ -78,6 +98,15 @@ def _usages(values: tuple[str, ...]) -> str | None:
     return None
 
 
+def _patterns(values: tuple[str, ...]) -> str | None:
+    for value in values:
+        try:
+            re.compile(value)
+        except re.error as error:
+            return f"may contain regular expressions, which {value!r} is not ({error})"
+    return None
+
+
 def split_address(value: str) -> tuple[str, str]:
     """(host without brackets, port) of HOST:PORT."""
     host, _colon, port = value.rpartition(":")
@@ -97,13 +126,19 @@ class Settings:
     ca_subject: str = field(
         default="CN=netcert.ndes test CA", metadata=_told("(init) Subject of the CA, RFC 4514.", _subject)
     )
+    layout: str = field(
+        default="ra_pair",
+        metadata=_told(
+            "(init) Who signs and decrypts: one RA certificate for each (ra_pair, as NDES has it), one RA certificate "
+            "for both (ra_single), or the CA itself (ca_only).",
+            _one_of("ra_pair", "ra_single", "ca_only"),
+        ),
+    )
     ca_key: str = field(default="rsa-2048", metadata=_told("(init) Kind and size of the CA's key.", _one_of(*CA_KEYS)))
     ca_days: int = field(
         default=3650, metadata=_told("(init) Days for which the CA's certificate is valid.", _between(1, 36500))
     )
-    ra_key: str = field(
-        default="rsa-2048", metadata=_told("(init) Kind and size of the two RA keys.", _one_of(*RA_KEYS))
-    )
+    ra_key: str = field(default="rsa-2048", metadata=_told("(init) Kind and size of the RA keys.", _one_of(*RA_KEYS)))
     ra_days: int = field(
         default=730, metadata=_told("(init) Days for which the RA certificates are valid.", _between(1, 36500))
     )
@@ -133,6 +168,26 @@ class Settings:
         default=2048, metadata=_told("Smallest RSA key that is certified, in bits.", _between(1024, 8192))
     )
 
+    challenge: str = field(
+        default="one_time",
+        metadata=_told(
+            "Challenge passwords that are taken: one_time (made by 'otp create'), single (one that the server made), "
+            "static (one that was given with 'challenge set'), or none, which needs allow_no_challenge.",
+            _one_of("one_time", "single", "static", "none"),
+        ),
+    )
+    allow_no_challenge: bool = field(
+        default=False,
+        metadata=_told("Whether challenge may be none: whoever reaches the server gets a certificate."),
+    )
+    challenge_used_up: str = field(
+        default="issue",
+        metadata=_told(
+            "When a one-time password is used up: by a request that is granted or waits for approval (issue), or by "
+            "the first authentic request that has it, even if that is refused for another reason (match).",
+            _one_of("issue", "match"),
+        ),
+    )
     otp_minutes: int = field(
         default=60, metadata=_told("Minutes after which an unused one-time password expires.", _between(1, 525600))
     )
@@ -146,6 +201,28 @@ class Settings:
         ),
     )
 
+    renewal: bool = field(
+        default=True,
+        metadata=_told("Whether a request signed by a valid certificate of this server renews it without a password."),
+    )
+    renewal_same_names: bool = field(
+        default=True,
+        metadata=_told("Whether a renewal has to ask for the subject and alternative names of the old certificate."),
+    )
+    renewal_days: int = field(
+        default=0,
+        metadata=_told(
+            "Days before notAfter within which a certificate may be renewed; 0: at any time.", _between(0, 36500)
+        ),
+    )
+    approval: str = field(
+        default="none",
+        metadata=_told(
+            "Which requests wait for 'requests approve': none, enrolment (all but renewals), or all.",
+            _one_of("none", "enrolment", "all"),
+        ),
+    )
+
     certificate_days: int = field(
         default=365, metadata=_told("Days for which an issued certificate is valid.", _between(1, 36500))
     )
@@ -156,6 +233,36 @@ class Settings:
         default=True,
         metadata=_told(
             "Whether a PKCSReq has to be signed with the key that it asks a certificate for (RFC 8894 section 2.3)."
+        ),
+    )
+    subject_patterns: tuple[str, ...] = field(
+        default=(),
+        metadata=_told(
+            "Regular expressions for subjects in the form of RFC 4514; a whole subject has to match one. Empty: any.",
+            _patterns,
+        ),
+    )
+    alternative_name_patterns: tuple[str, ...] = field(
+        default=(),
+        metadata=_told(
+            "Regular expressions for alternative names such as dns:router.example.com or ip:192.0.2.1; each whole name "
+            "has to match one. Empty: any.",
+            _patterns,
+        ),
+    )
+    rdn_order: tuple[str, ...] = field(
+        default=(),
+        metadata=_told(
+            "Order into which the parts of a subject are brought, others behind them; empty: as requested.",
+            _some_of(*RDN_TYPES),
+        ),
+    )
+    windows_sids: tuple[str, ...] = field(
+        default=(),
+        metadata=_told(
+            "How a request may name the SID of a Windows account, which domain controllers log on by: extension "
+            "(1.3.6.1.4.1.311.25.2), uri (tag:microsoft.com,2022-09-14:sid:...). Empty: such requests are refused.",
+            _some_of("extension", "uri"),
         ),
     )
     key_usages: tuple[str, ...] = field(
@@ -188,10 +295,20 @@ class Settings:
     )
 
     crl_url: str = field(
-        default="", metadata=_told("URL of the CRL, written into each certificate; empty: none is.", _url)
+        default="",
+        metadata=_told(
+            "URL of the CRL, written into each certificate, with {ca} for the CA's id; empty: none is.", _url
+        ),
     )
     crl_days: int = field(
         default=7, metadata=_told("Days for which a CRL is valid; it is renewed at half of them.", _between(1, 366))
+    )
+    next_ca_signer: str = field(
+        default="ca",
+        metadata=_told(
+            "Whose key signs the answer to GetNextCACert: ca (RFC 8894 section 4.7.1), or ra (for jscep, PyScep).",
+            _one_of("ca", "ra"),
+        ),
     )
 
 
@@ -207,6 +324,13 @@ def parse(values: Mapping[str, Any]) -> Settings:
     settings = Settings(**checked)
     if bool(settings.tls_certificate) != bool(settings.tls_key):
         raise SettingsError("The settings tls_certificate and tls_key belong together: give both or none.")
+    if settings.challenge == "none" and not settings.allow_no_challenge:
+        raise SettingsError(
+            "With the setting challenge none anybody who reaches the server gets certificates: if that is meant, set "
+            "allow_no_challenge as well."
+        )
+    if settings.layout == "ca_only" and not settings.ca_key.startswith("rsa"):
+        raise SettingsError(f"In the layout ca_only the CA decrypts, which a key {settings.ca_key} cannot: set ca_key.")
     return settings
 
 
@@ -223,6 +347,11 @@ def _value(name: str, value: Any) -> Any:
     if check is not None and (objection := check(value)) is not None:
         raise SettingsError(f"The setting {name} {objection}; it is {json.dumps(value)}.")
     return value
+
+
+def table() -> list[tuple[str, Any, str]]:
+    """(name, default, what it means) of each setting."""
+    return [(name, entry.default, str(entry.metadata["about"])) for name, entry in _FIELDS.items()]
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:

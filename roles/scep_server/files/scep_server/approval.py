@@ -1,0 +1,69 @@
+# Copyright (c) 2026, The netcert.ndes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A person decides: requests that wait are approved, which issues the certificate at once, or denied."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.csr import read_csr
+from cryptography import x509
+
+from .errors import Refusal, ServerError
+from .issue import certificate_row, sign
+from .server import Server
+from .store import epoch
+from .store.answers import PENDING
+from .store.audit import Record
+
+_CARRIED_OVER = ("transaction_id", "signer_key", "request_digest", "generation", "challenge_id", "replaces", "subject")
+
+
+def approve(server: Server, request_id: int) -> x509.Certificate:
+    """Issue what the request asks for; its client gets it with the next CertPoll.
+
+    Raises ServerError for a request that does not wait, or that the policy of today refuses.
+    """
+    row = _pending(server, request_id)
+    now = server.clock()
+    try:
+        certificate = sign(server, read_csr(row["csr"]), now)
+    except Refusal as refusal:
+        raise ServerError(f"Request {request_id} cannot be approved: {refusal.text}") from None
+    kept = {name: row[name] for name in _CARRIED_OVER} | certificate_row(server, certificate, now)
+    line = _record(row, epoch(now), "approved", serial=kept["serial"])
+    if not server.store.answers.issue(kept, None, line, request_id=request_id):
+        raise ServerError(f"Request {request_id} was decided meanwhile.")
+    return certificate
+
+
+def deny(server: Server, request_id: int, reason: str) -> None:
+    """Refuse the request; its client is told the reason. Raises ServerError for a request that does not wait."""
+    row = _pending(server, request_id)
+    line = _record(row, epoch(server.clock()), "denied", reason=reason)
+    if not server.store.answers.deny(request_id, reason, line):
+        raise ServerError(f"Request {request_id} was decided meanwhile.")
+
+
+def _pending(server: Server, request_id: int) -> dict[str, Any]:
+    row = server.store.answers.request(request_id)
+    if row is None:
+        raise ServerError(f"There is no request {request_id}; 'requests list' shows those that there are.")
+    if row["state"] != PENDING:
+        raise ServerError(f"Request {request_id} does not wait any more: it was {row['state']}.")
+    return row
+
+
+def _record(row: dict[str, Any], time: int, outcome: str, **values: Any) -> Record:
+    return Record(
+        time,
+        "",
+        "",
+        row["transaction_id"],
+        outcome,
+        subject=row["subject"],
+        challenge_id=row["challenge_id"],
+        **values,
+    )

@@ -1,0 +1,143 @@
+# Copyright (c) 2026, The netcert.ndes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The database: SQLite in the state folder, or another one by its URL."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from ..errors import StateError, StoreBusy
+from .schema import SCHEMA_VERSION, meta, metadata
+
+FILE = "store.sqlite3"
+BUSY_SECONDS = 5
+
+OTP_LOCK = "otp lock"
+
+_VERSION = sa.select(meta.c.value).where(meta.c.name == "schema")
+
+
+class Database:
+    """Connections to one database. Safe to use from many threads, processes and nodes at once."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection to read with. Raises StoreBusy when the database does not answer in time."""
+        with _as_busy(), self.engine.connect() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A transaction, committed at the end. Raises StoreBusy, and IntegrityError for what is there already."""
+        with _as_busy(), self.engine.begin() as connection:
+            yield connection
+
+    def ping(self) -> None:
+        """Raises StoreBusy when the database cannot be read."""
+        with self.reading() as connection:
+            connection.execute(_VERSION).one()
+
+    def close(self) -> None:
+        """Give back all connections."""
+        self.engine.dispose()
+
+
+@contextlib.contextmanager
+def _as_busy() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except (DBAPIError, PoolTimeout) as error:
+        cause = getattr(error, "orig", None) or error
+        raise StoreBusy(f"The database does not answer: {_one_line(cause)}.") from error
+
+
+def _one_line(cause: object) -> str:
+    """What a driver says, which may be several lines."""
+    return " ".join(str(cause).split()).rstrip(".")
+
+
+def _engine(url: str, state: Path, threads: int) -> sa.Engine:
+    try:
+        parsed = sa.make_url(url) if url else sa.URL.create("sqlite", database=str((state / FILE).resolve()))
+        sqlite = parsed.get_backend_name() == "sqlite"
+        options: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS}} if sqlite else {"pool_pre_ping": True}
+        engine = sa.create_engine(
+            parsed, pool_size=threads, max_overflow=0, pool_timeout=BUSY_SECONDS, hide_parameters=True, **options
+        )
+    except (ArgumentError, NoSuchModuleError, ImportError, TypeError) as error:
+        raise StateError(f"The setting database is no usable URL: {error}.") from None
+    if sqlite:
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # WAL: readers do not wait for the writer. FULL: what was committed survives a power cut.
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+
+
+def create(url: str, state: Path) -> bool:
+    """Make the tables; False when they are there already. Raises StateError."""
+    engine = _engine(url, state, 1)
+    try:
+        if not url:
+            (state / FILE).touch(mode=0o600, exist_ok=True)
+        with engine.begin() as connection:
+            if sa.inspect(connection).has_table(meta.name) and connection.execute(_VERSION).first() is not None:
+                return False
+            metadata.create_all(connection)
+            rows = [{"name": "schema", "value": str(SCHEMA_VERSION)}, {"name": OTP_LOCK, "value": ""}]
+            connection.execute(sa.insert(meta), rows)
+            return True
+    except DBAPIError as error:
+        raise StateError(f"The database cannot be set up: {_one_line(error.orig)}.") from None
+    finally:
+        engine.dispose()
+
+
+def open_database(url: str, state: Path, threads: int, *, check: bool) -> Database:
+    """Connect to a database made by `create`; without `check` it need not answer yet. Raises StateError."""
+    engine = _engine(url, state, threads)
+    try:
+        if check:
+            _check_version(engine, None if url else state)
+    except StateError:
+        engine.dispose()
+        raise
+    return Database(engine)
+
+
+def _check_version(engine: sa.Engine, state: Path | None) -> None:
+    if state is not None and not (state / FILE).exists():
+        raise StateError(f"{state} has no database: run 'scep-server --state {state} init' first.")
+    try:
+        with engine.connect() as connection:
+            version = int(connection.execute(_VERSION).scalar_one())
+    except (DBAPIError, sa.exc.NoResultFound, ValueError) as error:
+        cause = getattr(error, "orig", None) or error
+        raise StateError(f"The database cannot be read: {_one_line(cause)}.") from None
+    if version > SCHEMA_VERSION:
+        raise StateError(
+            f"The database has schema version {version}, written by a newer scep-server; this one knows "
+            f"{SCHEMA_VERSION}. Use the newer scep-server, or another state folder."
+        )
+    if version < SCHEMA_VERSION:
+        raise StateError(
+            f"The database has schema version {version}, from before the first release, and cannot be taken over: "
+            "begin with an empty state folder and an empty database."
+        )
