@@ -5,7 +5,7 @@ LEGS ?=
 run = @python=$$(sh dev/find-python.sh) && exec "$$python" dev
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo check test bench clean
+.PHONY: help venv demo check test bench matrix clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
@@ -24,6 +24,9 @@ test: ## every test; LEGS="unit-newest interop" runs some of them
 
 bench: ## how much the server costs, as ratios to what it cannot do without and to other servers
 	$(run) bench $(LEGS)
+
+matrix: ## docs/interop.md anew, of what the last run of the leg interop saw
+	$(run) matrix
 
 clean: ## remove what make built: .venv, .cache, build
 	$(run) clean

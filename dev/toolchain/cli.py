@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 
-from toolchain import demonstration, environments, interpreters, runner
+from toolchain import demonstration, environments, interpreters, matrix, runner
 from toolchain.legs import LEGS
 from toolchain.places import BUILD, CACHE, ROOT, VENV, Failure, say
 
@@ -43,6 +43,13 @@ def bench(names: list[str]) -> int:
     return subprocess.run([environment.bin / "python", "-m", "benchmark", *names], check=False, cwd=tests).returncode
 
 
+def write_matrix(_names: list[str]) -> int:
+    """Make docs/interop.md of what the last run of the leg interop wrote down."""
+    matrix.write()
+    say(f"{matrix.PAGE.relative_to(ROOT)} is made anew; look at the difference, and commit it")
+    return 0
+
+
 def clean(_names: list[str]) -> int:
     """Remove what the other targets made."""
     for folder in (VENV, CACHE, BUILD):
@@ -56,6 +63,7 @@ TARGETS: dict[str, Callable[[list[str]], int]] = {
     "check": check,
     "test": test,
     "bench": bench,
+    "matrix": write_matrix,
     "clean": clean,
 }
 

@@ -12,6 +12,8 @@ from toolchain.places import CI, Failure, say
 
 # Each package with a command or a file (a pattern under /) that shows it is there, whoever installed it.
 PROOF = {
+    "certmonger": "getcert",
+    "dbus": "dbus-run-session",  # a bus of its own for certmonger
     "libstrongswan-extra-plugins": "usr/lib/ipsec/plugins/libstrongswan-curl.so",  # pki fetches http with it
     "openssl": "openssl",
     "python3-venv": "usr/lib/python3*/ensurepip",

@@ -38,7 +38,7 @@ LOWEST = "tests/unit/plugins/module_utils"
 MANAGED: tuple[Version, ...] = ((3, 9), (3, 11), (3, 13))
 OPENSSL = ("openssl",)
 DEPLOY = ("openssl", "systemd")
-PEERS = ("libstrongswan-extra-plugins", "openssl", "scep", "strongswan-pki")
+PEERS = ("certmonger", "dbus", "libstrongswan-extra-plugins", "openssl", "scep", "strongswan-pki")
 
 # The long ones first, so that two cores have something to do until the end.
 LEGS: tuple[Leg, ...] = (

@@ -19,15 +19,19 @@ from ansible_collections.netcert.ndes.plugins.module_utils.scep.errors import Tr
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.trust import RaRules, TrustAnchor
 
 from support.pki import name, rsa_key
+from support.relay import Exchange, relayed
 from support.servers import OurServer, our_server
 
 REQUEST = Request(name("device.example.com", organization_name="Example"), ())
 
 
 @pytest.fixture(scope="module", params=["rsa-2048", "rsa-4096", "ec-p256", "ec-p384"])
-def server(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[OurServer]:
-    with our_server(tmp_path_factory.mktemp("server") / "state", ca_key=request.param) as running:
-        yield running
+def server(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest, exchanges: list[Exchange]
+) -> Iterator[OurServer]:
+    state = tmp_path_factory.mktemp("server") / "state"
+    with our_server(state, ca_key=request.param) as running, relayed(running, exchanges) as watched:
+        yield watched
 
 
 def client(server: OurServer, pinned: str | None = None) -> Client:
@@ -35,6 +39,9 @@ def client(server: OurServer, pinned: str | None = None) -> Client:
     return Client(Server(Connection(server.url, proxy=""), TrustAnchor((pin,)), RaRules(), policy(allow_sha1=False)))
 
 
+@pytest.mark.interop(peer="ours", does="ca", how="tells CA and encrypting RA apart")
+@pytest.mark.interop(peer="ours", does="enrols", how="CA keys RSA-2048, RSA-4096, P-256, P-384")
+@pytest.mark.interop(peer="ours", does="password", how="a spent one is refused and told badRequest")
 def test_enrols_once_with_each_password(server: OurServer) -> None:
     password, key = server.password(), rsa_key("device")
     with client(server) as ours:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,10 +19,9 @@ from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates imp
 )
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
-from cryptography.x509.oid import NameOID
 
-from support.pki import rsa_key
-from support.servers import PATIENCE, OurServer, our_server
+from support.pki import common_name, rsa_key
+from support.servers import PATIENCE, OurServer
 
 Need = Callable[[str, str], Path]
 
@@ -38,23 +37,6 @@ def written_key(folder: Path) -> Path:
     path.write_bytes(rsa_key("device").private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()))
     path.chmod(0o600)
     return path
-
-
-def common_name(certificate: x509.Certificate) -> str:
-    return str(certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
-
-
-@pytest.fixture(scope="module")
-def legacy_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OurServer]:
-    """For scepclient, which knows single DES and SHA-1 alone, and crashes when the CA has an EC key."""
-    with our_server(tmp_path_factory.mktemp("legacy") / "state", legacy_algorithms=True) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OurServer]:
-    with our_server(tmp_path_factory.mktemp("server") / "state") as running:
-        yield running
 
 
 # --- micromdm scepclient ---------------------------------------------------------------------------------------------
@@ -80,6 +62,7 @@ def scepclient(need_command: Need, tmp_path: Path) -> Callable[..., subprocess.C
 Scepclient = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
 
+@pytest.mark.interop(peer="scepclient", does="enrols", how="with legacy_algorithms")
 def test_scepclient_enrols(scepclient: Scepclient, legacy_server: OurServer, tmp_path: Path) -> None:
     done = scepclient(legacy_server, legacy_server.password())
     assert done.returncode == 0, done.stderr
@@ -90,6 +73,7 @@ def test_scepclient_enrols(scepclient: Scepclient, legacy_server: OurServer, tmp
     assert same_key(issued.public_key(), key.public_key())
 
 
+@pytest.mark.interop(peer="scepclient", does="password", how="refused")
 def test_scepclient_with_a_wrong_password_is_refused(
     scepclient: Scepclient, legacy_server: OurServer, tmp_path: Path
 ) -> None:
@@ -98,6 +82,12 @@ def test_scepclient_with_a_wrong_password_is_refused(
     assert not (tmp_path / "device.pem").exists()
 
 
+@pytest.mark.interop(
+    peer="scepclient",
+    does="enrols",
+    works=False,
+    how="without legacy_algorithms it is refused, because it knows single DES and SHA-1 alone",
+)
 def test_scepclient_is_refused_without_the_switch(scepclient: Scepclient, server: OurServer, tmp_path: Path) -> None:
     done = scepclient(server, server.password())
     assert done.returncode != 0
@@ -135,12 +125,14 @@ def scep(swan: Swan, server: OurServer, key: Path, password: str, *more: str) ->
     return swan(*words, *names, "--cacert-enc", "ra.der", "--cacert-sig", "ca.der", *more)
 
 
+@pytest.mark.interop(peer="strongswan", does="ca", how="tells CA, signing RA and encrypting RA apart")
 def test_strongswan_finds_the_roles(swan: Swan, server: OurServer, tmp_path: Path) -> None:
     """It tells the CA from the RAs, and the encrypting RA from the signing one, by itself."""
     assert load_certificate((tmp_path / "ra.der").read_bytes()) == server.ra_encryption
     assert load_certificate((tmp_path / "ra-2.der").read_bytes()) == server.ra_signing
 
 
+@pytest.mark.interop(peer="strongswan", does="enrols")
 @pytest.mark.parametrize("cipher", ["aes", "des3"])
 @pytest.mark.parametrize("digest", ["sha256", "sha512"])
 def test_strongswan_enrols(swan: Swan, server: OurServer, tmp_path: Path, cipher: str, digest: str) -> None:
@@ -155,6 +147,7 @@ def test_strongswan_enrols(swan: Swan, server: OurServer, tmp_path: Path, cipher
     assert same_key(issued.public_key(), rsa_key("device").public_key())
 
 
+@pytest.mark.interop(peer="strongswan", does="password", how="refused and told badRequest")
 def test_strongswan_with_a_wrong_password_is_told_why(swan: Swan, server: OurServer, tmp_path: Path) -> None:
     done = scep(swan, server, written_key(tmp_path), "0" * 32)
     assert done.returncode != 0

@@ -7,8 +7,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.client import Client
@@ -26,20 +24,12 @@ from ansible_collections.netcert.ndes.plugins.module_utils.scep.trust import RaR
 from cryptography import x509
 
 from support.pki import name, rsa_key
-from support.servers import MicromdmServer, micromdm_server
+from support.servers import MicromdmServer
 
 REQUEST = Request(
     name("device.example.com", organization_name="Example"),
     ((x509.SubjectAlternativeName([x509.DNSName("device.example.com")]), False),),
 )
-
-
-@pytest.fixture(scope="module")
-def scepserver(
-    need_command: Callable[[str, str], Path], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[MicromdmServer]:
-    with micromdm_server(need_command("scepserver", "scep"), tmp_path_factory.mktemp("micromdm")) as running:
-        yield running
 
 
 def client(server: MicromdmServer, *, legacy: bool, pinned: str | None = None) -> Client:
@@ -48,6 +38,7 @@ def client(server: MicromdmServer, *, legacy: bool, pinned: str | None = None) -
     return Client(Server(connection, TrustAnchor((pin,)), RaRules(), policy(legacy=legacy)))
 
 
+@pytest.mark.interop(peer="scepserver", does="ca", how="one certificate for all")
 def test_what_it_says_of_itself(scepserver: MicromdmServer) -> None:
     with client(scepserver, legacy=False) as ours:
         assert ours.capabilities().post
@@ -55,6 +46,7 @@ def test_what_it_says_of_itself(scepserver: MicromdmServer) -> None:
         assert ours.ca().recipient == ours.ca().ca == scepserver.ca
 
 
+@pytest.mark.interop(peer="scepserver", does="enrols", how="with legacy_algorithms")
 @pytest.mark.parametrize("digest", ["sha256", "sha1", "md5"])
 def test_enrols_with_the_legacy_switch(scepserver: MicromdmServer, digest: str) -> None:
     key = rsa_key(f"for {digest}")  # it refuses a name and key that it has issued for already
@@ -68,12 +60,19 @@ def test_enrols_with_the_legacy_switch(scepserver: MicromdmServer, digest: str) 
     assert lifetime > dt.timedelta(days=300)
 
 
+@pytest.mark.interop(
+    peer="scepserver",
+    does="enrols",
+    works=False,
+    how="without legacy_algorithms its reply is refused, because it is encrypted with single DES",
+)
 def test_without_the_switch_one_sentence_says_what_is_in_the_way(scepserver: MicromdmServer) -> None:
     with client(scepserver, legacy=False) as ours, pytest.raises(BadAlgorithm) as caught:
         ours.enrol(rsa_key("refused"), REQUEST, scepserver.challenge)
     assert str(caught.value) == "The message is encrypted with single DES, which is not allowed here."
 
 
+@pytest.mark.interop(peer="scepserver", does="password", how="refused and told badRequest")
 def test_a_wrong_challenge_is_refused_and_said(scepserver: MicromdmServer) -> None:
     with client(scepserver, legacy=True) as ours, pytest.raises(EnrollmentError) as caught:
         ours.enrol(rsa_key("refused"), REQUEST, "wrong")

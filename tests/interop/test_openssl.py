@@ -82,6 +82,7 @@ def csr(key: Any, challenge: str = "secret", digest: str = "sha256") -> bytes:
 # --- what the core writes --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.interop(peer="openssl", does="reads", how="PKCS#10 requests")
 @pytest.mark.parametrize("digest", ["sha1", "sha256", "sha384", "sha512"])
 @pytest.mark.parametrize("make_key", [pki_module.rsa_key, pki_module.ec_key], ids=["rsa", "ec"])
 @pytest.mark.parametrize("challenge", ["secret 1", "pass@word_1"])
@@ -93,6 +94,7 @@ def test_requests_verify(openssl: Run, make_key: Any, digest: str, challenge: st
     assert "O = Example, CN = device" in printed
 
 
+@pytest.mark.interop(peer="openssl", does="reads", how="self-signed certificates")
 def test_the_transaction_certificate(openssl: Run) -> None:
     found = pki_module.der(self_signed(pki_module.rsa_key("device"), SUBJECT, NOW))
     printed = openssl("x509", "-inform", "DER", "-noout", "-text", stdin=found).decode()
@@ -100,6 +102,7 @@ def test_the_transaction_certificate(openssl: Run) -> None:
     assert "CA:TRUE" not in printed
 
 
+@pytest.mark.interop(peer="openssl", does="reads", how="pkiMessages with every digest and cipher")
 @pytest.mark.parametrize("digest", DIGESTS)
 @pytest.mark.parametrize("cipher", CIPHERS)
 def test_pki_messages_verify_and_decrypt(openssl: Run, tmp_path: Path, pki: Pki, cipher: str, digest: str) -> None:
@@ -112,6 +115,7 @@ def test_pki_messages_verify_and_decrypt(openssl: Run, tmp_path: Path, pki: Pki,
     assert openssl(*decrypt, "-recip", "ra.pem", "-inkey", "ra.key", stdin=envelope) == plain
 
 
+@pytest.mark.interop(peer="openssl", does="reads", how="replies with certificates, CRLs or nothing")
 @pytest.mark.parametrize("digest", ["sha1", "sha256", "sha512"])
 @pytest.mark.parametrize("signer", ["ra_sign", "ca", "ec_ca"])
 def test_replies_verify_against_the_ca(openssl: Run, tmp_path: Path, pki: Pki, signer: str, digest: str) -> None:
@@ -141,6 +145,7 @@ def test_replies_verify_against_the_ca(openssl: Run, tmp_path: Path, pki: Pki, s
     assert openssl(*verify, stdin=failure(header, one, FailInfo.BAD_REQUEST, empty_content=b"\0")) == b"\0"
 
 
+@pytest.mark.interop(peer="openssl", does="reads", how="GetCACert and GetNextCACert")
 def test_ca_certificates(openssl: Run, tmp_path: Path, pki: Pki) -> None:
     body = write_ca_certificates(pki.ndes)[0]
     printed = openssl("pkcs7", "-inform", "DER", "-print_certs", stdin=body)
@@ -163,6 +168,7 @@ def test_fingerprints_as_openssl_prints_them(openssl: Run, pki: Pki) -> None:
 # --- what openssl writes ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.interop(peer="openssl", does="writes", how="envelopes in DER and BER, every cipher")
 @pytest.mark.parametrize("cipher", CIPHERS)
 @pytest.mark.parametrize("by_key_identifier", [False, True], ids=["issuer and serial", "key identifier"])
 def test_envelopes_of_openssl(openssl: Run, tmp_path: Path, pki: Pki, cipher: str, by_key_identifier: bool) -> None:
@@ -176,6 +182,7 @@ def test_envelopes_of_openssl(openssl: Run, tmp_path: Path, pki: Pki, cipher: st
         assert found == (b"content" * 100, cipher)
 
 
+@pytest.mark.interop(peer="openssl", does="writes", how="signatures in DER and BER")
 @pytest.mark.parametrize("digest", ["md5", "sha1", "sha256", "sha512"])
 def test_signatures_of_openssl(openssl: Run, tmp_path: Path, pki: Pki, digest: str) -> None:
     write_identity(tmp_path, "device", pki.device)
@@ -188,6 +195,7 @@ def test_signatures_of_openssl(openssl: Run, tmp_path: Path, pki: Pki, digest: s
         assert cms.verify_signer(signed, signed.signers[0], key, policy(legacy=True)).name == digest
 
 
+@pytest.mark.interop(peer="openssl", does="writes", how="sets of certificates")
 def test_degenerate_sets_of_openssl(openssl: Run, tmp_path: Path, pki: Pki) -> None:
     (tmp_path / "all.pem").write_bytes(b"".join(pem(one) for one in pki.ndes))
     body = openssl("crl2pkcs7", "-nocrl", "-certfile", "all.pem", "-outform", "DER")
@@ -208,6 +216,7 @@ PSS = ("-sigopt", "rsa_padding_mode:pss")
         ("sha1", (*PSS, "-sigopt", "rsa_pss_saltlen:-1"), True),
     ],
 )
+@pytest.mark.interop(peer="openssl", does="writes", how="PKCS#10 requests and certificates, RSA-PSS included")
 def test_requests_and_certificates_signed_by_openssl(
     openssl: Run, tmp_path: Path, pki: Pki, digest: str, options: tuple[str, ...], weak: bool
 ) -> None:

@@ -81,6 +81,11 @@ def name(common_name: str, **more: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(oid, value) for oid, value in [*pairs, (NameOID.COMMON_NAME, common_name)]])
 
 
+def common_name(certificate: x509.Certificate) -> str:
+    """The common name of the subject."""
+    return str(certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+
+
 def certificate(
     subject: str | x509.Name,
     key: Any,
