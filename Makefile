@@ -2,10 +2,11 @@
 # A machine needs git, make and a Python 3.11 to 3.13, nothing else.
 
 LEGS ?=
+SECONDS ?= 300
 run = @python=$$(sh dev/find-python.sh) && exec "$$python" dev
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo check test bench matrix clean
+.PHONY: help venv demo check test bench fuzz matrix clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
@@ -24,6 +25,9 @@ test: ## every test; LEGS="unit-newest interop" runs some of them
 
 bench: ## how much the server costs, as ratios to what it cannot do without and to other servers
 	$(run) bench $(LEGS)
+
+fuzz: ## damaged and made-up messages for SECONDS=300 in all; LEGS="request csr" chooses targets
+	$(run) fuzz $(SECONDS) $(LEGS)
 
 matrix: ## docs/interop.md anew, of what the last run of the leg interop saw
 	$(run) matrix

@@ -43,6 +43,14 @@ def bench(names: list[str]) -> int:
     return subprocess.run([environment.bin / "python", "-m", "benchmark", *names], check=False, cwd=tests).returncode
 
 
+def fuzz(words: list[str]) -> int:
+    """Fuzz the message reader: seconds in all, then targets, all of them by default."""
+    environment = environments.ENVIRONMENTS["fuzz"]
+    environments.build(environment)
+    tests = ROOT / "tests"
+    return subprocess.run([environment.python, "-m", "fuzz", *words], check=False, cwd=tests).returncode
+
+
 def write_matrix(_names: list[str]) -> int:
     """Make docs/interop.md of what the last run of the leg interop wrote down."""
     matrix.write()
@@ -63,6 +71,7 @@ TARGETS: dict[str, Callable[[list[str]], int]] = {
     "check": check,
     "test": test,
     "bench": bench,
+    "fuzz": fuzz,
     "matrix": write_matrix,
     "clean": clean,
 }
@@ -75,7 +84,9 @@ def main() -> int:
         epilog="legs of check and test: " + ", ".join(f"{leg.name}{' (fast)' * leg.fast}" for leg in LEGS),
     )
     parser.add_argument("target", choices=TARGETS)
-    parser.add_argument("leg", nargs="*", help="only these legs of check or test, or parts of bench")
+    parser.add_argument(
+        "leg", nargs="*", help="only these legs of check or test, or parts of bench, or seconds and targets of fuzz"
+    )
     arguments = parser.parse_args()
     try:
         return TARGETS[arguments.target](arguments.leg)

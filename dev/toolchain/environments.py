@@ -56,6 +56,7 @@ ENVIRONMENTS = {
         Environment("core-2.21", ((3, 13), (3, 12)), "requirements-main.txt", VENV),
         _in_cache("core-2.19", ((3, 11),)),
         _in_cache("lowest", ((3, 9),)),
+        _in_cache("fuzz", ((3, 13), (3, 12), (3, 11))),
         _in_cache("importer", ((3, 13), (3, 12)), has_collection=False),
     )
 }

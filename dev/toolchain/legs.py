@@ -52,6 +52,7 @@ LEGS: tuple[Leg, ...] = (
     Leg("unit-lowest", "unit tests of module_utils, Python 3.9, oldest libraries", "lowest", pytest(LOWEST), OPENSSL),
     Leg("interop", "other SCEP clients and servers", "main", pytest("tests/interop"), PEERS),
     Leg("molecule", "scenarios end to end", "main", tasks.molecule, OPENSSL),
+    Leg("fuzz", "damaged and made-up messages, for a short time", "fuzz", tasks.fuzz),
     Leg("galaxy", "tarball, galaxy-importer, installation", "importer", tasks.galaxy),
     Leg("lint-ansible", "ansible-lint, profile production", "main", tasks.ansible_lint),
     Leg("docs-site", "the documentation as a site", "main", tasks.docs_site),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import platform
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +16,7 @@ from toolchain.places import BUILD, CACHE, CI, COLLECTION, NAME, NAMESPACE, ROOT
 
 FULL_NAME = f"{NAMESPACE}.{NAME}"
 SERVER = ROOT / "roles" / "scep_server" / "files"
+FUZZ_SECONDS = 20
 
 
 def _shell_scripts() -> list[Path]:
@@ -96,6 +99,16 @@ def galaxy(job: Job) -> None:
         listed = job.need("ansible-doc", "--list", "--type", "module", FULL_NAME, variables=place)
         modules = {f"{FULL_NAME}.{path.stem}" for path in (ROOT / "plugins" / "modules").glob("*.py")}
         job.count(modules == {line.split()[0] for line in listed.splitlines() if line.strip()})
+
+
+def fuzz(job: Job) -> None:
+    """The message reader, for a short time; `make fuzz` takes longer. Each target counts."""
+    if (sys.platform, platform.machine()) != ("linux", "x86_64") and not CI:
+        job.skip("atheris, the fuzzer, is to be had for Linux on x86-64 alone")
+        return
+    code, printed = job.run("python", "-m", "fuzz", str(FUZZ_SECONDS), cwd=ROOT / "tests")
+    good, bad = (len(re.findall(rf"^\S+ +\d+ inputs  {word}$", printed, re.MULTILINE)) for word in ("good", "FAILED"))
+    job.counts.add(Counts(passed=good, failed=max(bad, int(code != 0))))
 
 
 def molecule(job: Job) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -25,7 +25,7 @@ from ansible_collections.netcert.ndes.plugins.module_utils.scep.cacerts import (
     write_next_ca,
 )
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.csr import read_csr, verify_csr
-from ansible_collections.netcert.ndes.plugins.module_utils.scep.errors import DecodeError, ScepError
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.errors import ScepError
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.replies import open_reply, select_issued
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.requests import Request, pkcs_req
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.trust import (
@@ -40,6 +40,7 @@ from hypothesis import strategies as st
 from support import bench as bench_module
 from support import forge
 from support import pki as pki_module
+from support.damage import damaged
 from support.forge import Envelope, SignedMessage
 from support.pki import NOW, der
 
@@ -48,53 +49,6 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 LEGACY = policy(legacy=True)
 ROUNDS = 2000
-
-
-def damaged(data: bytes, seed: int) -> bytes:
-    """`data` with one to three wounds of the kinds that parsers die of."""
-    chance = random.Random(seed)
-    wounded = bytearray(data)
-    for _unused in range(chance.choice((1, 1, 1, 2, 3))):
-        if not wounded:
-            break
-        at = chance.randrange(len(wounded))
-        kind = chance.randrange(8)
-        if kind == 0:
-            wounded[at : at + 1] = bytes((wounded[at] ^ 1 << chance.randrange(8),))
-        elif kind == 1:
-            wounded[at : at + 1] = chance.choice((b"\0", b"\xff", b"\x80", b"\x7f", b"\x30", b"\x31", b"\xa0", b"\x05"))
-        elif kind == 2:
-            del wounded[at : at + chance.choice((1, 2, 16, 300))]
-        elif kind == 3:
-            wounded[at:at] = chance.choice((b"\0", b"\0\0", b"\x30\x80", b"\xff" * 20, bytes(wounded[at : at + 40])))
-        elif kind == 4:
-            del wounded[at:]
-        elif kind == 5:
-            span = chance.randrange(1, 9)
-            wounded[at : at + span] = chance.getrandbits(8 * span).to_bytes(span, "big")
-        else:
-            _wound_an_element(wounded, chance)
-    return bytes(wounded)
-
-
-def _wound_an_element(wounded: bytearray, chance: random.Random) -> None:
-    """Replace a whole element, so that what stands around stays readable."""
-    try:
-        elements = list(_all(asn1.read(bytes(wounded))))
-    except DecodeError:
-        return
-    one, other = chance.choice(elements), chance.choice(elements)
-    new = chance.choice(
-        (b"", asn1.ASN1_NULL, asn1.sequence(), asn1.integer(-1), other.raw, bytes((other.tag,)) + b"\0")
-    )
-    wounded[one.start : one.end] = new
-
-
-def _all(element: asn1.Element) -> Iterator[asn1.Element]:
-    yield element
-    if element.tag & 0x20:
-        for child in element.children():
-            yield from _all(child)
 
 
 @dataclass(frozen=True)
