@@ -16,6 +16,7 @@ PROOF = {
     "dbus": "dbus-run-session",  # a bus of its own for certmonger
     "libstrongswan-extra-plugins": "usr/lib/ipsec/plugins/libstrongswan-curl.so",  # pki fetches http with it
     "openssl": "openssl",
+    "postgresql": "usr/lib/postgresql/*/bin/postgres",
     "python3-venv": "usr/lib/python3*/ensurepip",
     "scep": "scepserver",  # micromdm's server and client
     "shellcheck": "shellcheck",
