@@ -13,29 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scep_device import Bench, Device, message
 
+from support.mutation import mutated
+
 EXPECTED = {200, 400, 405, 413}
 SEED, ROUNDS = 8894, 400
-
-
-def _mutated(dice: random.Random, body: bytes) -> bytes:
-    changed = bytearray(body)
-    for _unused in range(dice.choice((1, 1, 1, 2, 5))):
-        at = dice.randrange(len(changed))
-        kind = dice.randrange(5)
-        if kind == 0:
-            changed[at] ^= 1 << dice.randrange(8)
-        elif kind == 1:
-            changed[at] = dice.randrange(256)
-        elif kind == 2:
-            del changed[at : at + dice.randrange(1, 9)]
-        elif kind == 3:
-            changed[at:at] = dice.randbytes(dice.randrange(1, 9))
-        else:
-            source = dice.randrange(len(changed))
-            changed[at : at + 16] = changed[source : source + 16]
-        if not changed:
-            return b""
-    return bytes(changed)
 
 
 def test_mutated_messages(bench: Bench, device: Device) -> None:
@@ -49,9 +30,9 @@ def test_mutated_messages(bench: Bench, device: Device) -> None:
     statuses: dict[int, int] = {}
     for number in range(ROUNDS):
         body = (
-            _mutated(dice, enroll.message),
-            _mutated(dice, crl.message),
-            message(_mutated(dice, csr), signer, recipient).message,
+            mutated(dice, enroll.message),
+            mutated(dice, crl.message),
+            message(mutated(dice, csr), signer, recipient).message,
         )[number % 3]
         response = bench.post(body)
         statuses[response.status] = statuses.get(response.status, 0) + 1
