@@ -35,15 +35,21 @@ class Leg:
 # server (Python 3.11). So whatever lies in this folder has to do with module_utils and pytest alone.
 LOWEST = "tests/unit/plugins/module_utils"
 
+# The heavy tests of the server run once; they have nothing to do with ansible-core.
+LOAD = "tests/integration/server/load"
+INTEGRATION = pytest("tests/integration", f"--ignore={LOAD}")
+
 MANAGED: tuple[Version, ...] = ((3, 9), (3, 11), (3, 13))
 OPENSSL = ("openssl",)
 DEPLOY = ("openssl", "systemd")
+DATABASE = ("postgresql",)
 PEERS = ("certmonger", "dbus", "libstrongswan-extra-plugins", "openssl", "scep", "strongswan-pki")
 
 # The long ones first, so that two cores have something to do until the end.
 LEGS: tuple[Leg, ...] = (
-    Leg("integration-2.21", "ansible-playbook, core 2.21", "core-2.21", pytest("tests/integration"), DEPLOY),
-    Leg("integration-2.19", "ansible-playbook, core 2.19", "core-2.19", pytest("tests/integration"), DEPLOY),
+    Leg("integration-2.21", "ansible-playbook, core 2.21", "core-2.21", INTEGRATION, DEPLOY),
+    Leg("integration-2.19", "ansible-playbook, core 2.19", "core-2.19", INTEGRATION, DEPLOY),
+    Leg("server-load", "the server under load and kills, SQLite and PostgreSQL", "core-2.21", pytest(LOAD), DATABASE),
     Leg("sanity-2.21", "ansible-test sanity, core 2.21", "core-2.21", sanity, ("shellcheck",), also=MANAGED),
     Leg("sanity-2.19", "ansible-test sanity, core 2.19", "core-2.19", sanity, ("shellcheck",), also=MANAGED),
     Leg("lint", "ruff, mypy, shellcheck", "main", tasks.lint, ("shellcheck",), fast=True),

@@ -51,9 +51,9 @@ def lint(job: Job) -> None:
         job.skip("shellcheck is not here: install it with 'apt-get install shellcheck'")
 
 
-def pytest(*folders: str) -> Callable[[Job], None]:
-    """A leg that runs the tests of these folders."""
-    return lambda job: job.pytest(*folders)
+def pytest(*words: str) -> Callable[[Job], None]:
+    """A leg that runs pytest with these words: folders, and options."""
+    return lambda job: job.pytest(*words)
 
 
 def ansible_lint(job: Job) -> None:
