@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ..errors import StateError, StoreBusy
@@ -20,6 +20,8 @@ from .schema import SCHEMA_VERSION, meta, metadata
 
 FILE = "store.sqlite3"
 BUSY_SECONDS = 5
+_INIT_LOCK = 0x53434550
+"""Any number: the name of PostgreSQL's lock under which the tables are made."""
 
 OTP_LOCK = "otp lock"
 
@@ -58,7 +60,7 @@ class Database:
 def _as_busy() -> Iterator[None]:
     try:
         yield
-    except IntegrityError:
+    except (IntegrityError, DataError):
         raise
     except (DBAPIError, PoolTimeout) as error:
         cause = getattr(error, "orig", None) or error
@@ -73,15 +75,21 @@ def _one_line(cause: object) -> str:
 def _engine(url: str, state: Path, threads: int) -> sa.Engine:
     try:
         parsed = sa.make_url(url) if url else sa.URL.create("sqlite", database=str((state / FILE).resolve()))
-        sqlite = parsed.get_backend_name() == "sqlite"
-        options: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS}} if sqlite else {"pool_pre_ping": True}
+        backend = parsed.get_backend_name()
+        if backend not in _PREPARE:
+            raise ArgumentError(f"{backend} is not supported, only {' and '.join(_PREPARE)}")
         engine = sa.create_engine(
-            parsed, pool_size=threads, max_overflow=0, pool_timeout=BUSY_SECONDS, hide_parameters=True, **options
+            parsed,
+            pool_size=threads,
+            max_overflow=0,
+            pool_timeout=BUSY_SECONDS,
+            pool_pre_ping=backend != "sqlite",
+            connect_args=_CONNECT[backend],
+            hide_parameters=True,
         )
     except (ArgumentError, NoSuchModuleError, ImportError, TypeError) as error:
         raise StateError(f"The setting database is no usable URL: {error}.") from None
-    if sqlite:
-        sa.event.listen(engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine, "connect", _PREPARE[backend])
     return engine
 
 
@@ -91,6 +99,20 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA synchronous=FULL")
 
 
+def _prepare_postgresql(connection: Any, _record: Any) -> None:
+    # By itself it waits without end for a row that a node holds which is cut off.
+    connection.execute(f"SET lock_timeout = '{BUSY_SECONDS}s'")
+    connection.commit()
+
+
+# By the name of the backend: what its driver is told, and what is done with each new connection.
+_CONNECT: dict[str, dict[str, Any]] = {
+    "sqlite": {"timeout": BUSY_SECONDS},
+    "postgresql": {"connect_timeout": BUSY_SECONDS},
+}
+_PREPARE = {"sqlite": _prepare_sqlite, "postgresql": _prepare_postgresql}
+
+
 def create(url: str, state: Path) -> bool:
     """Make the tables; False when they are there already. Raises StateError."""
     engine = _engine(url, state, 1)
@@ -98,6 +120,8 @@ def create(url: str, state: Path) -> bool:
         if not url:
             (state / FILE).touch(mode=0o600, exist_ok=True)
         with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":  # two nodes may be initialised at once
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_INIT_LOCK)))
             if sa.inspect(connection).has_table(meta.name) and connection.execute(_VERSION).first() is not None:
                 return False
             metadata.create_all(connection)
