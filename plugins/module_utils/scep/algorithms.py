@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .capabilities import Capabilities
 
 try:
-    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
     from cryptography.hazmat.primitives.ciphers import Cipher as BlockCipher
@@ -221,7 +221,7 @@ def verify(public_key: Any, signature: bytes, data: bytes, digest: Digest, pss_s
             raise BadAlgorithm("A signature was made with a kind of key that SCEP does not know; RSA and EC are known.")
     except InvalidSignature:
         raise SignatureInvalid("A signature does not verify with the key that should have made it.") from None
-    except (ValueError, UnsupportedAlgorithm) as error:  # such as a modulus that is too small for the digest
+    except (ValueError, UnsupportedAlgorithm, InternalError) as error:  # such as a modulus that is too small, or 0
         raise BadMessageCheck(f"A signature cannot be checked with its key: {error}.") from None
 
 

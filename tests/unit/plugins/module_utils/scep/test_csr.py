@@ -297,6 +297,14 @@ def test_a_huge_key_is_no_crash(allowed: AlgorithmPolicy) -> None:
         verify_csr(read_csr(encoded), allowed)
 
 
+def test_a_key_without_a_modulus_is_no_crash(allowed: AlgorithmPolicy) -> None:
+    """Version 36 of the library reads it, and then raises an InternalError when it is to verify with it."""
+    nothing = asn1.sequence(asn1.integer(0), asn1.integer(65537))
+    spki = asn1.sequence(asn1.sequence(asn1.oid("1.2.840.113549.1.1.1"), asn1.ASN1_NULL), asn1.bit_string(nothing))
+    with pytest.raises((MalformedContent, SignatureInvalid)):
+        verify_csr(read_csr(request(fields={2: spki}, signature=bytes(256))), allowed)
+
+
 def test_pss_signed_requests(allowed: AlgorithmPolicy) -> None:
     identifier = pki_module.pss_identifier("sha256", 32)
     information = asn1.read(request()).child(0).raw
