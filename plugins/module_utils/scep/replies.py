@@ -83,7 +83,8 @@ def failure(
 ) -> bytes:
     """CertRep FAILURE.
 
-    `empty_content` stands where the RFC has nothing at all: some servers send one zero octet there.
+    `empty_content` stands where the RFC has nothing at all: some clients cannot verify a reply without content, and
+    some servers send one zero octet there.
     """
     more = [attributes.fail_info(fail_info)]
     if text is not None:
@@ -99,9 +100,10 @@ def pending(
     *,
     digest: str | None = None,
     include: Sequence[x509.Certificate] | None = None,
+    empty_content: bytes | None = None,
 ) -> bytes:
-    """CertRep PENDING: somebody has to approve the request (RFC 8894 section 3.4)."""
-    return _cert_rep(header, signer, PkiStatus.PENDING, [], None, digest, include)
+    """CertRep PENDING: somebody has to approve the request (RFC 8894 section 3.4); `empty_content` as in `failure`."""
+    return _cert_rep(header, signer, PkiStatus.PENDING, [], empty_content, digest, include)
 
 
 def _cert_rep(

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.csr import CertificateRequest
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.header import RequestHeader
-from ansible_collections.netcert.ndes.plugins.module_utils.scep.replies import success
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.replies import failure, pending, success
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.requests import IncomingRequest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -25,6 +26,7 @@ from .store.audit import Record, printable
 
 # Clients that send single DES read 3DES as well, and single DES protects nothing.
 _REPLY_CIPHERS = {"des-cbc": "des-ede3-cbc"}
+_EMPTY = {"absent": None, "empty": b""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,17 @@ class Call:
         """A CertRep SUCCESS with the cipher of the request, unless it is too weak to answer with."""
         cipher = _REPLY_CIPHERS.get(self.header.cipher or "", self.header.cipher)
         return success(self.header, server.authority.signer, certificates, crl=crl, cipher=cipher)
+
+
+def waits(server: Server, header: RequestHeader) -> bytes:
+    """A CertRep PENDING."""
+    return pending(header, server.authority.signer, empty_content=_EMPTY[server.settings.empty_reply])
+
+
+def refused(server: Server, header: RequestHeader, fail_info: FailInfo, text: str) -> bytes:
+    """A CertRep FAILURE."""
+    empty = _EMPTY[server.settings.empty_reply]
+    return failure(header, server.authority.signer, fail_info, text=text, empty_content=empty)
 
 
 def record(header: RequestHeader, client: str, now: dt.datetime, outcome: str, **values: Any) -> Record:

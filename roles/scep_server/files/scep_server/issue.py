@@ -19,12 +19,11 @@ from typing import Any
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import same_key
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo, MessageType
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.csr import CertificateRequest, verify_csr
-from ansible_collections.netcert.ndes.plugins.module_utils.scep.replies import pending
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from . import challenges, renewal
-from .call import Call, key_digest, subject_text
+from .call import Call, key_digest, subject_text, waits
 from .certificate import new_serial, serial_text
 from .errors import Refusal
 from .policy import certificate_builder
@@ -126,7 +125,7 @@ def _wait(server: Server, call: Call, csr: CertificateRequest, asked: dict[str, 
     line = call.record("pending", subject=asked["subject"], challenge_id=asked["challenge_id"])
     if server.store.answers.pend(row, asked["challenge_id"], line) is None:
         raise challenges.lost(asked["challenge_id"])
-    return pending(call.header, server.authority.signer)
+    return waits(server, call.header)
 
 
 def sign(server: Server, csr: CertificateRequest, now: dt.datetime) -> x509.Certificate:
@@ -176,6 +175,6 @@ def again(server: Server, call: Call, earlier: Issued | Waiting, csr: Certificat
         return answer
     if earlier.state == DENIED:
         raise Refusal(FailInfo.BAD_REQUEST, f"The request was denied: {earlier.reason or 'no reason was given'}.")
-    answer = pending(call.header, server.authority.signer)
+    answer = waits(server, call.header)
     server.store.audit.add(call.record("waiting", subject=subject))
     return answer

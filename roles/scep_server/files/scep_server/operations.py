@@ -16,14 +16,13 @@ from ansible_collections.netcert.ndes.plugins.module_utils.scep.capabilities imp
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo, MessageType
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.errors import DecodeError, MessageError, NotFound
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.header import RequestHeader
-from ansible_collections.netcert.ndes.plugins.module_utils.scep.replies import failure
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.requests import open_request
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.wire import CONTENT_TYPES
 from cryptography import x509
 
 from . import crl
 from .authority import Authority
-from .call import Call, key_digest, record
+from .call import Call, key_digest, record, refused
 from .certificate import serial_text
 from .errors import Refusal, Unavailable
 from .issue import again, enroll
@@ -132,7 +131,7 @@ def _refuse(server: Server, asked: Asked, header: RequestHeader, refusal: Refusa
     line = record(header, asked.client, asked.now, "refused", reason=reason, challenge_id=refusal.challenge_id)
     used_up = refusal.challenge_id if server.settings.challenge_used_up == "match" else None
     server.store.answers.refuse(used_up, line)
-    return failure(header, server.authority.signer, refusal.fail_info, text=refusal.text)
+    return refused(server, header, refusal.fail_info, refusal.text)
 
 
 def _issuers(server: Server, call: Call) -> tuple[Authority, ...]:

@@ -303,6 +303,13 @@ class Settings:
     crl_days: int = field(
         default=7, metadata=_told("Days for which a CRL is valid; it is renewed at half of them.", _between(1, 366))
     )
+    empty_reply: str = field(
+        default="absent",
+        metadata=_told(
+            "The content of a FAILURE or PENDING reply: absent (RFC 8894 section 3.1), or empty, which certmonger needs.",
+            _one_of("absent", "empty"),
+        ),
+    )
     next_ca_signer: str = field(
         default="ca",
         metadata=_told(
