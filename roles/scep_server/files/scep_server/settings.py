@@ -306,7 +306,7 @@ class Settings:
     empty_reply: str = field(
         default="absent",
         metadata=_told(
-            "The content of a FAILURE or PENDING reply: absent (RFC 8894 section 3.1), or empty, which certmonger needs.",
+            "Content of a FAILURE or PENDING reply: absent (RFC 8894 section 3.1), or empty, as certmonger needs it.",
             _one_of("absent", "empty"),
         ),
     )
