@@ -14,10 +14,14 @@ from toolchain.places import CI, Failure, say
 PROOF = {
     "certmonger": "getcert",
     "dbus": "dbus-run-session",  # a bus of its own for certmonger
+    "debootstrap": "debootstrap",  # makes the image of the second host
     "libstrongswan-extra-plugins": "usr/lib/ipsec/plugins/libstrongswan-curl.so",  # pki fetches http with it
+    "openssh-client": "ssh",
     "openssl": "openssl",
+    "podman": "podman",  # with runc, not with crun, which stops where cgroups are of both versions
     "postgresql": "usr/lib/postgresql/*/bin/postgres",
     "python3-venv": "usr/lib/python3*/ensurepip",
+    "runc": "runc",
     "scep": "scepserver",  # micromdm's server and client
     "shellcheck": "shellcheck",
     "strongswan-pki": "pki",

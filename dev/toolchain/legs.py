@@ -9,7 +9,7 @@ from toolchain import tasks
 from toolchain.interpreters import Version
 from toolchain.job import Job
 from toolchain.sanity import sanity
-from toolchain.tasks import pytest
+from toolchain.tasks import molecule, pytest
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ INTEGRATION = pytest("tests/integration", f"--ignore={LOAD}")
 
 MANAGED: tuple[Version, ...] = ((3, 9), (3, 11), (3, 13))
 OPENSSL = ("openssl",)
+CONTAINER = ("debootstrap", "openssh-client", "openssl", "podman", "runc")
 DEPLOY = ("openssl", "systemd")
 DATABASE = ("postgresql",)
 PEERS = ("certmonger", "dbus", "libstrongswan-extra-plugins", "openssl", "scep", "strongswan-pki")
@@ -50,6 +51,7 @@ LEGS: tuple[Leg, ...] = (
     Leg("integration-2.21", "ansible-playbook, core 2.21", "core-2.21", INTEGRATION, DEPLOY),
     Leg("integration-2.19", "ansible-playbook, core 2.19", "core-2.19", INTEGRATION, DEPLOY),
     Leg("server-load", "the server under load and kills, SQLite and PostgreSQL", "core-2.21", pytest(LOAD), DATABASE),
+    Leg("second-host", "the role in a container", "main", molecule("--scenario-name=second_host"), CONTAINER),
     Leg("sanity-2.21", "ansible-test sanity, core 2.21", "core-2.21", sanity, ("shellcheck",), also=MANAGED),
     Leg("sanity-2.19", "ansible-test sanity, core 2.19", "core-2.19", sanity, ("shellcheck",), also=MANAGED),
     Leg("lint", "ruff, mypy, shellcheck", "main", tasks.lint, ("shellcheck",), fast=True),
@@ -57,7 +59,7 @@ LEGS: tuple[Leg, ...] = (
     Leg("unit-2.19", "unit tests, core 2.19", "core-2.19", pytest("tests/unit"), OPENSSL),
     Leg("unit-lowest", "unit tests of module_utils, Python 3.9, oldest libraries", "lowest", pytest(LOWEST), OPENSSL),
     Leg("interop", "other SCEP clients and servers", "main", pytest("tests/interop"), PEERS),
-    Leg("molecule", "scenarios end to end", "main", tasks.molecule, OPENSSL),
+    Leg("molecule", "scenarios end to end", "main", molecule("--all", "--exclude=second_host"), OPENSSL),
     Leg("fuzz", "damaged and made-up messages, for a short time", "fuzz", tasks.fuzz),
     Leg("galaxy", "tarball, galaxy-importer, installation", "importer", tasks.galaxy),
     Leg("lint-ansible", "ansible-lint, profile production", "main", tasks.ansible_lint),
