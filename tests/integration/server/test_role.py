@@ -102,3 +102,26 @@ def test_wrong_settings_are_told(ansible_playbook: Path, tmp_path: Path) -> None
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "value of scep_server_state must be one of: started, stopped, absent" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("bind", "host", "url"),
+    [
+        ("0.0.0.0:80", "pki.example.com", "http://pki.example.com:80/scep"),
+        ("[::]:8080", "2001:db8::1", "http://[2001:db8::1]:8080/scep"),
+        ("192.0.2.1:8080", "pki.example.com", "http://192.0.2.1:8080/scep"),
+    ],
+)
+def test_the_url_is_one_that_clients_can_use(ansible_playbook: Path, bind: str, host: str, url: str) -> None:
+    derived = Path(__file__).resolve().parents[3] / "roles" / "scep_server" / "vars" / "main.yml"
+    given = {
+        "ansible_host": host,
+        "scep_server_bind": bind,
+        "scep_server_tls_certificate": "",
+        "scep_server_tls_key": "",
+        "scep_server_settings": {},
+    }
+    ask = [ansible_playbook.with_name("ansible"), "all", "-i", "server,", "-c", "local", "-m", "ansible.builtin.debug"]
+    words = ["-a", "msg={{ __scep_server_url }}", "-e", f"@{derived}", "-e", json.dumps(given)]
+    done = subprocess.run([*ask, *words], capture_output=True, text=True, check=False)
+    assert f'"msg": "{url}"' in done.stdout, done.stdout + done.stderr
