@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +20,7 @@ for _folder in (_HERE, _HERE.parents[2] / "roles" / "scep_server" / "files"):
     if str(_folder) not in sys.path:
         sys.path.insert(0, str(_folder))
 
-from scep_device import Bench, Clock, Device, new_key  # noqa: E402
+from scep_device import Bench, Clock, Device, ServedWith, new_key  # noqa: E402
 
 from scep_server import authority, pki  # noqa: E402
 from scep_server.settings import Settings, save  # noqa: E402
@@ -56,3 +58,14 @@ def bench(state: Path) -> Iterator[Bench]:
     bench = Bench(state, Clock(START))
     yield bench
     bench.close()
+
+
+@pytest.fixture
+def served_with(state: Path, bench: Bench) -> Iterator[ServedWith]:
+    """Further servers on the state folder and the clock of `bench`, by their settings."""
+    with contextlib.ExitStack() as opened:
+
+        def serve(**settings: Any) -> Bench:
+            return opened.enter_context(contextlib.closing(Bench(state, bench.clock, **settings)))
+
+        yield serve

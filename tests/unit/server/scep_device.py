@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,12 @@ from ansible_collections.netcert.ndes.plugins.module_utils.scep import asn1, att
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.algorithms import policy
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.cacerts import read_ca_certificates
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import self_signed
-from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import OID_MESSAGE_TYPE, MessageType
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import (
+    OID_MESSAGE_TYPE,
+    FailInfo,
+    MessageType,
+    PkiStatus,
+)
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.csr import build_csr
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.replies import Reply, open_reply
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.requests import Identity, Request, new_transaction_id
@@ -27,7 +32,7 @@ from scep_server import challenges
 from scep_server.app import Application
 from scep_server.authority import Authority
 from scep_server.server import open_server
-from scep_server.settings import load
+from scep_server.settings import parse, read_values
 
 LENIENT = policy(legacy=True)
 NONCE = bytes(range(16))
@@ -127,10 +132,7 @@ class Bench:
 
     def __init__(self, state: Path, clock: Clock, **settings: Any) -> None:
         self.state, self.clock = state, clock
-        loaded = load(state)
-        for name, value in settings.items():
-            object.__setattr__(loaded, name, value)
-        self.server = open_server(state, settings=loaded, clock=clock)
+        self.server = open_server(state, settings=parse(read_values(state) | settings), clock=clock)
         self.application = Application(self.server)
 
     @property
@@ -191,3 +193,22 @@ class Bench:
     def enroll(self, device: Device) -> Reply:
         """Ask for a certificate with a fresh password."""
         return self.answer(self.request(device, self.passwords()[0]))
+
+    def refusal(self, request: Request) -> Reply:
+        """The CertRep FAILURE that the request gets, with a sentence."""
+        reply = self.answer(request)
+        assert reply.status is PkiStatus.FAILURE and not reply.certificates
+        assert reply.fail_info_text and reply.fail_info_text.endswith(".")
+        return reply
+
+    def refused(self, request: Request) -> FailInfo | None:
+        """The failInfo that the request gets."""
+        return self.refusal(request).fail_info
+
+    def lines(self) -> list[tuple[str, str]]:
+        """(outcome, reason) of the audit."""
+        return [(line["outcome"], line["reason"]) for line in self.server.store.audit.records()]
+
+
+ServedWith = Callable[..., Bench]
+"""Serves the state folder of the test with other settings, for as long as the test runs."""
