@@ -20,10 +20,11 @@ for _folder in (_HERE, _HERE.parents[2] / "roles" / "scep_server" / "files"):
     if str(_folder) not in sys.path:
         sys.path.insert(0, str(_folder))
 
-from scep_device import Bench, Clock, Device, ServedWith, new_key  # noqa: E402
+from scep_device import Bench, Clock, Device, ServedNew, ServedWith, new_key  # noqa: E402
 
 from scep_server import authority, pki  # noqa: E402
-from scep_server.settings import Settings, save  # noqa: E402
+from scep_server.authority import Authority  # noqa: E402
+from scep_server.settings import Settings, parse, save  # noqa: E402
 from scep_server.store import database  # noqa: E402
 
 START = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
@@ -33,17 +34,33 @@ START = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
 def initialised(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A state folder to copy: keys take a while to make."""
     folder = tmp_path_factory.mktemp("initialised") / "state"
-    settings = Settings()
-    pki.create(folder, authority.make(settings, START, authority.Given()))
-    save(folder, {"threads": 16})
-    database.create(settings.database, folder)
+    _initialise(folder, {"threads": 16})
     return folder
+
+
+def _initialise(folder: Path, values: dict[str, Any]) -> None:
+    settings = parse(values)
+    pki.create(folder, authority.make(settings, START, authority.Given()))
+    save(folder, values)
+    database.create(settings.database, folder)
 
 
 @pytest.fixture(scope="session")
 def device() -> Device:
     """A device with an RSA-2048 key."""
     return Device(new_key())
+
+
+@pytest.fixture(scope="session")
+def other() -> Device:
+    """Another device."""
+    return Device(new_key(), "CN=other.example,O=Example")
+
+
+@pytest.fixture(scope="session")
+def coming() -> Authority:
+    """A CA with an RA, to be the next one."""
+    return authority.make(Settings(ca_subject="CN=netcert.ndes next CA"), START, authority.Given())
 
 
 @pytest.fixture
@@ -67,5 +84,18 @@ def served_with(state: Path, bench: Bench) -> Iterator[ServedWith]:
 
         def serve(**settings: Any) -> Bench:
             return opened.enter_context(contextlib.closing(Bench(state, bench.clock, **settings)))
+
+        yield serve
+
+
+@pytest.fixture
+def served_new(tmp_path: Path) -> Iterator[ServedNew]:
+    """Servers with a CA of their own, by their settings."""
+    with contextlib.ExitStack() as opened:
+
+        def serve(**settings: Any) -> Bench:
+            folder = tmp_path / f"new-{len(list(tmp_path.iterdir()))}"
+            _initialise(folder, settings)
+            return opened.enter_context(contextlib.closing(Bench(folder, Clock(START))))
 
         yield serve

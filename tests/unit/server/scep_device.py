@@ -24,15 +24,23 @@ from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import
 )
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.csr import build_csr
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.replies import Reply, open_reply
-from ansible_collections.netcert.ndes.plugins.module_utils.scep.requests import Identity, Request, new_transaction_id
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.requests import (
+    Identity,
+    Request,
+    cert_poll,
+    new_transaction_id,
+)
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from scep_server import challenges
+from scep_server import challenges, pki
 from scep_server.app import Application
 from scep_server.authority import Authority
+from scep_server.certificate import serial_text
 from scep_server.server import open_server
 from scep_server.settings import parse, read_values
+from scep_server.store import epoch
+from scep_server.store.audit import Record
 
 LENIENT = policy(legacy=True)
 NONCE = bytes(range(16))
@@ -194,6 +202,32 @@ class Bench:
         """Ask for a certificate with a fresh password."""
         return self.answer(self.request(device, self.passwords()[0]))
 
+    def issued(self, device: Device, **parts: Any) -> Identity:
+        """A certificate for the device, with its key."""
+        (certificate,) = self.answer(self.request(device, self.passwords()[0], **parts)).certificates
+        return Identity(certificate, device.key)
+
+    def renewal(self, device: Device, old: Identity, password: str | None = None, **parts: Any) -> Request:
+        """A RenewalReq of the device, signed by a certificate."""
+        return self.request(device, password, signer=old, kind=parts.pop("kind", MessageType.RENEWAL_REQ), **parts)
+
+    def revoke(self, certificate: x509.Certificate, reason: str = "") -> None:
+        """Revoke what was issued."""
+        line = Record(epoch(self.clock()), "", "", "", "revoked")
+        assert self.server.store.certificates.revoke(serial_text(certificate.serial_number), reason, line)
+
+    def poll(self, signer: Identity, transaction_id: str, issuer: x509.Name | None = None) -> Request:
+        """A CertPoll; the issuer is the CA if none is given."""
+        issuer = self.pki.ca.certificate.subject if issuer is None else issuer
+        recipient = self.pki.encryption.certificate
+        subject = signer.certificate.subject
+        return cert_poll(issuer, subject, signer, recipient, "sha256", "aes-128-cbc", transaction_id=transaction_id)
+
+    def roll_over(self, coming: Authority) -> None:
+        """Let another CA issue from now on."""
+        pki.add_next(self.state, coming)
+        pki.activate_next(self.state)
+
     def refusal(self, request: Request) -> Reply:
         """The CertRep FAILURE that the request gets, with a sentence."""
         reply = self.answer(request)
@@ -212,3 +246,6 @@ class Bench:
 
 ServedWith = Callable[..., Bench]
 """Serves the state folder of the test with other settings, for as long as the test runs."""
+
+ServedNew = Callable[..., Bench]
+"""Makes a state folder by its settings, the CA included, and serves it for as long as the test runs."""

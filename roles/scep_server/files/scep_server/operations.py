@@ -22,13 +22,13 @@ from cryptography import x509
 
 from . import crl
 from .authority import Authority
-from .call import Call, key_digest, record, refused
+from .call import Call, key_digest, record, refused, subject_text
 from .certificate import serial_text
 from .errors import Refusal, Unavailable
 from .issue import again, enroll
 from .server import Server
 from .store import epoch
-from .store.audit import Record
+from .store.audit import Record, printable
 
 log = logging.getLogger("scep_server")
 
@@ -96,15 +96,15 @@ def _pki_operation(server: Server, asked: Asked) -> Answer:
         if error.request is None:
             _record_malformed(server, asked, error)
             raise
-        body = _refuse(server, asked, error.request, _as_refusal(error))
+        body = _refuse(server, asked, error.request, _as_refusal(error), "")
         return Answer(body, CONTENT_TYPES["pki_message"])
     call = Call(incoming, asked.client, asked.now)
     try:
         body = HANDLERS[incoming.kind](server, call)
-    except Refusal as refusal:
-        body = _refuse(server, asked, incoming.header, refusal)
-    except MessageError as error:
-        body = _refuse(server, asked, incoming.header, _as_refusal(error))
+    except (Refusal, MessageError) as error:
+        refusal = error if isinstance(error, Refusal) else _as_refusal(error)
+        subject = "" if incoming.csr is None else subject_text(incoming.csr)
+        body = _refuse(server, asked, incoming.header, refusal, subject)
     return Answer(body, CONTENT_TYPES["pki_message"])
 
 
@@ -119,16 +119,12 @@ def _as_refusal(error: MessageError) -> Refusal:
     return Refusal(fail_info, str(error), reason=reason)
 
 
-def _refuse(server: Server, asked: Asked, header: RequestHeader, refusal: Refusal) -> bytes:
-    log.info(
-        "%s: transaction %s refused with %s: %s",
-        asked.client,
-        header.transaction_id,
-        refusal.fail_info.camel,
-        refusal.reason,
+def _refuse(server: Server, asked: Asked, header: RequestHeader, refusal: Refusal, subject: str) -> bytes:
+    reason = printable(f"{refusal.fail_info.camel}: {refusal.reason}")
+    log.info("%s: transaction %s refused with %s", asked.client, printable(header.transaction_id), reason)
+    line = record(
+        header, asked.client, asked.now, "refused", reason=reason, subject=subject, challenge_id=refusal.challenge_id
     )
-    reason = f"{refusal.fail_info.camel}: {refusal.reason}"
-    line = record(header, asked.client, asked.now, "refused", reason=reason, challenge_id=refusal.challenge_id)
     used_up = refusal.challenge_id if server.settings.challenge_used_up == "match" else None
     server.store.answers.refuse(used_up, line)
     return refused(server, header, refusal.fail_info, refusal.text)

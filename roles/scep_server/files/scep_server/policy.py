@@ -26,7 +26,7 @@ from .errors import Refusal
 from .settings import KEY_USAGES, RDN_TYPES, Settings
 
 _OID_UPN = "1.3.6.1.4.1.311.20.2.3"
-_OID_SID = "1.3.6.1.4.1.311.25.2"
+OID_SID = "1.3.6.1.4.1.311.25.2"
 _OID_SID_VALUE = "1.3.6.1.4.1.311.25.2.1"
 # Both ways of writing a Windows account's SID into a certificate name the account that a domain controller logs on.
 _SID_URI = re.compile(r"tag:microsoft\.com,\d{4}-\d{2}-\d{2}:sid:", re.IGNORECASE)
@@ -103,11 +103,18 @@ def _basic_constraints(_settings: Settings, constraints: x509.BasicConstraints) 
 
 
 def _sid(settings: Settings, extension: x509.UnrecognizedExtension) -> _Granted:
-    """The extension is a GeneralNames with one otherName, in which an OCTET STRING has the SID in ASCII."""
-    other_name = asn1.read(extension.value).expect(asn1.SEQUENCE, "SID extension").child(0)
-    right = other_name.expect(asn1.context(0), "SID").child(0).oid() == _OID_SID_VALUE
-    sid = other_name.child(1).expect(asn1.context(0), "SID").child(0).octets().decode("ascii", "replace")
-    _check_sid(settings, "extension", sid if right else "")
+    """The extension is a GeneralNames with one otherName, in which an OCTET STRING has the SID in ASCII.
+
+    Nothing else may be in it: who reads the certificate might look there.
+    """
+    other_name = asn1.read(extension.value).child(0)
+    sid = other_name.child(1).child(0).octets().decode("ascii", "replace")
+    only = asn1.tlv(
+        asn1.context(0),
+        asn1.oid(_OID_SID_VALUE),
+        asn1.tlv(asn1.context(0), asn1.octet_string(sid.encode("ascii", "replace"))),
+    )
+    _check_sid(settings, "extension", sid if extension.value == asn1.sequence(only) else "")
     return extension, False
 
 
@@ -124,7 +131,7 @@ _HANDLERS: dict[str, _Handler] = {
     ExtensionOID.AUTHORITY_KEY_IDENTIFIER.dotted_string: _ours,
     ExtensionOID.CRL_DISTRIBUTION_POINTS.dotted_string: _ours,
     ExtensionOID.CERTIFICATE_POLICIES.dotted_string: _ours,
-    _OID_SID: _sid,
+    OID_SID: _sid,
 }
 
 
@@ -155,16 +162,25 @@ def _matches(patterns: tuple[str, ...], text: str) -> bool:
 
 
 def _subject(settings: Settings, authority: Authority, asked: x509.Name) -> x509.Name:
-    if asked in (certificate.subject for certificate in authority.certificates):
+    """The subject that the certificate gets, judged as it will stand there."""
+    subject = _ordered(settings, asked)
+    if _folded(subject) in (_folded(certificate.subject) for certificate in authority.certificates):
         raise _refuse("The request asks for the name of the CA or of its registration authority.")
-    if list(asked) and not _matches(settings.subject_patterns, asked.rfc4514_string()):
-        raise _refuse(f"The request asks for the subject {asked.rfc4514_string()}, which is not given here.")
-    if not settings.rdn_order:
-        return asked
+    if list(subject) and not _matches(settings.subject_patterns, subject.rfc4514_string()):
+        raise _refuse(f"The request asks for the subject {subject.rfc4514_string()}, which is not given here.")
+    return subject
+
+
+def _ordered(settings: Settings, asked: x509.Name) -> x509.Name:
     places = {RDN_TYPES[word]: place for place, word in enumerate(settings.rdn_order)}
     return x509.Name(
         sorted(asked.rdns, key=lambda rdn: min(places.get(part.oid.dotted_string, len(places)) for part in rdn))
     )
+
+
+def _folded(name: x509.Name) -> list[frozenset[tuple[x509.ObjectIdentifier, str]]]:
+    """As names are compared (RFC 5280 section 7.1): without regard to case and to how many blanks there are."""
+    return [frozenset((part.oid, " ".join(str(part.value).casefold().split())) for part in rdn) for rdn in name.rdns]
 
 
 def certificate_builder(
@@ -184,6 +200,8 @@ def certificate_builder(
         usages = [x509.ObjectIdentifier(oid) for oid in settings.default_extended_key_usages]
         extensions.setdefault(ExtensionOID.EXTENDED_KEY_USAGE, (x509.ExtendedKeyUsage(usages), False))
     ca = authority.ca.certificate
+    if not ca.not_valid_before_utc <= now <= ca.not_valid_after_utc:
+        raise _refuse("The certificate of the CA is out of date: nothing can be issued.")
     begin = max(now - dt.timedelta(minutes=settings.backdate_minutes), ca.not_valid_before_utc)
     end = min(now + dt.timedelta(days=settings.certificate_days), ca.not_valid_after_utc)
     builder = (
