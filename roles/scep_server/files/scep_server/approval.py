@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.netcert.ndes.plugins.module_utils.scep.csr import read_csr
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.csr import read_csr, verify_csr
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.errors import MessageError
 from cryptography import x509
 
 from .errors import Refusal, ServerError
@@ -16,7 +17,7 @@ from .issue import certificate_row, sign
 from .server import Server
 from .store import epoch
 from .store.answers import PENDING
-from .store.audit import Record
+from .store.audit import Record, printable
 
 _CARRIED_OVER = ("transaction_id", "signer_key", "request_digest", "generation", "challenge_id", "replaces", "subject")
 
@@ -24,15 +25,21 @@ _CARRIED_OVER = ("transaction_id", "signer_key", "request_digest", "generation",
 def approve(server: Server, request_id: int) -> x509.Certificate:
     """Issue what the request asks for; its client gets it with the next CertPoll.
 
-    Raises ServerError for a request that does not wait, or that the policy of today refuses.
+    Raises ServerError for a request that does not wait, that the policy of today refuses, or that renews a certificate
+    which was revoked meanwhile.
     """
     row = _pending(server, request_id)
-    now = server.clock()
+    now, issuer = server.clock(), server.authority
+    renewed = None if row["replaces"] is None else server.store.certificates.find(row["replaces"])
+    if renewed is not None and renewed["revoked"] is not None:
+        raise ServerError(f"Request {request_id} cannot be approved: the certificate that it renews is revoked.")
     try:
-        certificate = sign(server, read_csr(row["csr"]), now)
-    except Refusal as refusal:
-        raise ServerError(f"Request {request_id} cannot be approved: {refusal.text}") from None
-    kept = {name: row[name] for name in _CARRIED_OVER} | certificate_row(server, certificate, now)
+        csr = read_csr(row["csr"])
+        verify_csr(csr, server.allowed)
+        certificate = sign(server, issuer, csr, now)
+    except (Refusal, MessageError) as error:
+        raise ServerError(f"Request {request_id} cannot be approved: {error}") from None
+    kept = {name: row[name] for name in _CARRIED_OVER} | certificate_row(issuer, certificate, now)
     line = _record(row, epoch(now), "approved", serial=kept["serial"])
     if not server.store.answers.issue(kept, None, line, request_id=request_id):
         raise ServerError(f"Request {request_id} was decided meanwhile.")
@@ -41,7 +48,7 @@ def approve(server: Server, request_id: int) -> x509.Certificate:
 
 def deny(server: Server, request_id: int, reason: str) -> None:
     """Refuse the request; its client is told the reason. Raises ServerError for a request that does not wait."""
-    row = _pending(server, request_id)
+    row, reason = _pending(server, request_id), printable(reason)
     line = _record(row, epoch(server.clock()), "denied", reason=reason)
     if not server.store.answers.deny(request_id, reason, line):
         raise ServerError(f"Request {request_id} was decided meanwhile.")

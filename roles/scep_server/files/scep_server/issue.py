@@ -23,6 +23,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from . import challenges, renewal
+from .authority import Authority
 from .call import Call, key_digest, subject_text, waits
 from .certificate import new_serial, serial_text
 from .errors import Refusal
@@ -55,9 +56,13 @@ def enroll(server: Server, call: Call) -> bytes:
     earlier = server.store.answers.find(key)
     if earlier is not None and _is_retransmission(server, call, earlier):
         return again(server, call, earlier, csr)
+    # A certificate renews once by the same words, however often they are sent: whoever recorded them may send them too.
+    renewed = None if earlier is None else server.store.answers.find_renewal(key, serial_text(signer.serial_number))
+    if renewed is not None and epoch(call.now) < renewed.not_after:
+        return again(server, call, renewed, csr)
     verify_csr(csr, server.allowed)
     try:
-        return _first(server, call, csr, key, 0 if earlier is None else earlier.generation + 1)
+        return _first(server, call, csr, key, 0 if earlier is None else earlier.generation + 1, renewed is not None)
     except Refusal:
         # The same request, sent twice at once: the other one was faster, and the password is gone.
         winner = server.store.answers.find(key)
@@ -66,8 +71,11 @@ def enroll(server: Server, call: Call) -> bytes:
         return again(server, call, winner, csr)
 
 
-def _first(server: Server, call: Call, csr: CertificateRequest, key: Key, generation: int) -> bytes:
+def _first(server: Server, call: Call, csr: CertificateRequest, key: Key, generation: int, renewed: bool) -> bytes:
     granted = _authorise(server, call, csr)
+    if granted.replaces is not None and renewed:
+        text = "The request renewed the certificate of its signer before, and that renewal is out of date."
+        raise Refusal(FailInfo.BAD_REQUEST, text)
     subject = subject_text(csr)
     asked = {
         "transaction_id": key.transaction_id,
@@ -90,9 +98,10 @@ def _authorise(server: Server, call: Call, csr: CertificateRequest) -> Granted:
     judged = renewal.judge(server, call, csr)
     if judged.replaces is not None:
         return Granted(replaces=judged.replaces)
-    if judged.objection is not None and not csr.challenge_password:
+    without_proof = not csr.challenge_password and server.settings.challenge != "none"
+    if without_proof and judged.objection is not None:
         raise Refusal(FailInfo.BAD_REQUEST, judged.objection)
-    if judged.objection is None and call.incoming.kind is MessageType.RENEWAL_REQ and not csr.challenge_password:
+    if without_proof and call.incoming.kind is MessageType.RENEWAL_REQ:
         raise Refusal(
             FailInfo.BAD_REQUEST, "The request is to renew a certificate, and is not signed by one of this CA."
         )
@@ -109,9 +118,10 @@ def _authorise(server: Server, call: Call, csr: CertificateRequest) -> Granted:
 
 
 def _issue(server: Server, call: Call, csr: CertificateRequest, asked: dict[str, Any]) -> bytes:
-    certificate = sign(server, csr, call.now)
+    authority = server.authority
+    certificate = sign(server, authority, csr, call.now)
     answer = call.success(server, [certificate])
-    row = asked | certificate_row(server, certificate, call.now)
+    row = asked | certificate_row(authority, certificate, call.now)
     line = call.record("issued", subject=row["subject"], challenge_id=row["challenge_id"], serial=row["serial"])
     if not server.store.answers.issue(row, row["challenge_id"], line):
         raise challenges.lost(row["challenge_id"])
@@ -128,9 +138,8 @@ def _wait(server: Server, call: Call, csr: CertificateRequest, asked: dict[str, 
     return waits(server, call.header)
 
 
-def sign(server: Server, csr: CertificateRequest, now: dt.datetime) -> x509.Certificate:
-    """The certificate for a request, by the policy. Raises Refusal (badRequest)."""
-    authority = server.authority
+def sign(server: Server, authority: Authority, csr: CertificateRequest, now: dt.datetime) -> x509.Certificate:
+    """The certificate of this CA for a request, by the policy. Raises Refusal (badRequest)."""
     builder = certificate_builder(csr, server.settings, authority, new_serial(), now)
     try:
         return builder.sign(authority.ca.key, authority.hash)
@@ -138,11 +147,11 @@ def sign(server: Server, csr: CertificateRequest, now: dt.datetime) -> x509.Cert
         raise Refusal(FailInfo.BAD_REQUEST, f"The request cannot be certified: {error}.") from None
 
 
-def certificate_row(server: Server, certificate: x509.Certificate, now: dt.datetime) -> dict[str, Any]:
+def certificate_row(authority: Authority, certificate: x509.Certificate, now: dt.datetime) -> dict[str, Any]:
     """What the database keeps of a certificate, besides the request that it answers."""
     return {
         "serial": serial_text(certificate.serial_number),
-        "issuer": server.authority.id,
+        "issuer": authority.id,
         "der": certificate.public_bytes(Encoding.DER),
         "not_before": epoch(certificate.not_valid_before_utc),
         "not_after": epoch(certificate.not_valid_after_utc),
@@ -153,23 +162,22 @@ def certificate_row(server: Server, certificate: x509.Certificate, now: dt.datet
 def _is_retransmission(server: Server, call: Call, earlier: Issued | Waiting) -> bool:
     """Whether an identical request gets the answer that it got already.
 
-    A request for approval does, always. A certificate is handed out again for some time: later the client may mean
-    another one by the same words, unless it signs with the very certificate that was renewed, which is used up by that.
+    A request for approval does, always, and so does one whose certificate was revoked: it gets no other for that key.
+    A certificate is handed out again for some time: later the client may mean another one by the same words.
     """
-    if isinstance(earlier, Waiting):
+    if isinstance(earlier, Waiting) or earlier.revoked is not None:
         return True
-    if earlier.revoked is not None or epoch(call.now) >= earlier.not_after:
+    if epoch(call.now) >= earlier.not_after:
         return False
-    signer = call.header.signer
-    if signer is not None and earlier.replaces == serial_text(signer.serial_number):
-        return True
     return epoch(call.now) - earlier.issued <= server.settings.retransmission_minutes * 60
 
 
 def again(server: Server, call: Call, earlier: Issued | Waiting, csr: CertificateRequest | None = None) -> bytes:
-    """The answer that a request got already. Raises Refusal when it was denied."""
+    """The answer that a request got already. Raises Refusal when it was denied, or what was issued is revoked."""
     subject = "" if csr is None else subject_text(csr)
     if isinstance(earlier, Issued):
+        if earlier.revoked is not None:
+            raise Refusal(FailInfo.BAD_REQUEST, "The certificate that the request was answered with is revoked.")
         answer = call.success(server, [x509.load_der_x509_certificate(earlier.der)])
         server.store.audit.add(call.record("repeated", subject=subject, serial=earlier.serial))
         return answer

@@ -21,6 +21,7 @@ from cryptography import x509
 from .call import Call
 from .certificate import serial_text
 from .errors import Refusal
+from .policy import OID_SID
 from .server import Server
 
 
@@ -75,6 +76,8 @@ def _other_names(server: Server, _now: dt.datetime, old: x509.Certificate, csr: 
         return "A renewal has to ask for the subject of the old certificate."
     if _alternative_names(csr.extensions) != _alternative_names(old.extensions):
         return "A renewal has to ask for the subject alternative names of the old certificate."
+    if _sid(csr.extensions) not in (None, _sid(old.extensions)):
+        return "A renewal cannot ask for another SID than that of the old certificate."
     return None
 
 
@@ -88,6 +91,11 @@ def _alternative_names(extensions: x509.Extensions) -> set[x509.GeneralName]:
         return set(extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
     except x509.ExtensionNotFound:
         return set()
+
+
+def _sid(extensions: x509.Extensions) -> x509.ExtensionType | None:
+    """The extension that names a Windows account: domain controllers log on by it, so it is a name."""
+    return next((one.value for one in extensions if one.oid.dotted_string == OID_SID), None)
 
 
 _CHECKS = (_switched_off, _out_of_date, _too_early, _other_names)

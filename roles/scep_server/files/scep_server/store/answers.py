@@ -80,6 +80,7 @@ def _newest_of_signer(select: sa.Select[Any], table: sa.Table, time: sa.ColumnEl
 
 
 _ISSUED_FOR_KEY = _newest_of_key(_ISSUED, certificates)
+_RENEWAL_FOR_KEY = _ISSUED_FOR_KEY.where(certificates.c.replaces == sa.bindparam("replaces"))
 _WAITING_FOR_KEY = _newest_of_key(_WAITING, requests)
 _ISSUED_FOR_SIGNER = _newest_of_signer(_ISSUED, certificates, certificates.c.issued)
 _WAITING_FOR_SIGNER = _newest_of_signer(_WAITING, requests, requests.c.id)
@@ -107,6 +108,13 @@ class Answers:
         values = {name: getattr(key, name) for name in key.__slots__}
         with self._database.reading() as connection:
             return _later(connection, _ISSUED_FOR_KEY, _WAITING_FOR_KEY, values)
+
+    def find_renewal(self, key: Key, replaces: str) -> Issued | None:
+        """The newest answer to this very request that renewed the certificate with this serial number."""
+        values = {name: getattr(key, name) for name in key.__slots__}
+        with self._database.reading() as connection:
+            found = connection.execute(_RENEWAL_FOR_KEY, values | {"replaces": replaces}).first()
+        return None if found is None else Issued(*found)
 
     def find_for_signer(self, transaction_id: str, signer_key: bytes) -> Issued | Waiting | None:
         """The newest answer to whoever signs with this key (its SHA-256), in this transaction."""
