@@ -131,7 +131,12 @@ def _one_time(server: Server, password: str | None, now: dt.datetime) -> int:
 
 def _reusable(server: Server, password: str | None, _now: dt.datetime) -> None:
     given = _given(password).encode("utf-8", "surrogatepass")
-    if not hmac.compare_digest(given, reusable(server).encode()):
+    try:
+        expected = reusable(server)
+    except StateError as error:
+        text = "The server has no challenge password yet that a request could have."
+        raise Refusal(FailInfo.BAD_REQUEST, text, reason=str(error)) from None
+    if not hmac.compare_digest(given, expected.encode()):
         raise Refusal(FailInfo.BAD_REQUEST, "The challenge password is wrong.")
 
 
