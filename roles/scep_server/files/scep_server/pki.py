@@ -153,7 +153,11 @@ def read_index(state: Path) -> Index:
         raise StateError(f"{state} is not initialised: run 'scep-server --state {state} init' first.")
     try:
         values = json.loads((folder / INDEX).read_text(encoding="ascii"))
-        return Index(str(values["current"]), values["next"], tuple(values["previous"]))
+        index = Index(values["current"], values["next"], tuple(values["previous"]))
+        ids = (index.current, *index.previous, *(() if index.next is None else (index.next,)))
+        if not all(isinstance(one, str) for one in ids):
+            raise TypeError("an id of a CA is no text")
+        return index
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StateError(f"The keys in {folder} cannot be read: {error}.") from None
 
