@@ -138,3 +138,21 @@ def test_health(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Database, "ping", broken)
     assert bench.http(path="/healthz").status == 503
+
+
+@pytest.mark.parametrize(
+    ("length", "status"),
+    [
+        ("9" * 5000, 413),
+        (str(MAX_BODY + 1), 413),
+        ("1" + "0" * 18, 413),
+        ("0" * 5000, 400),
+        ("-1", 400),
+        ("+5", 400),
+        ("5.0", 400),
+        ("x", 400),
+        ("\u00b2", 400),
+    ],
+)
+def test_odd_content_lengths(bench: Bench, length: str, status: int) -> None:
+    assert bench.http("POST", POST, b"0" * 10, CONTENT_LENGTH=length).status == status

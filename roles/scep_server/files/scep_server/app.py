@@ -25,6 +25,7 @@ from .server import Server
 log = logging.getLogger("scep_server")
 
 MAX_BODY = 1024 * 1024
+_LENGTH_DIGITS = 18  # of a Content-Length: more are too much in any case, and int() takes 4,300
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -120,7 +121,7 @@ def _message(environ: Environ, method: str, query: Query) -> bytes:
 def _body(environ: Environ) -> bytes:
     """The body, of limited size. The connection of a client that has more to say, or falls silent, is closed."""
     length = environ.get("CONTENT_LENGTH") or ""
-    announced = int(length) if length.isdecimal() else None
+    announced = int(length.lstrip("0")[:_LENGTH_DIGITS] or 0) if length.isdecimal() else None
     if announced is None and not environ.get("wsgi.input_terminated"):
         announced = 0
     too_much = HttpError(
