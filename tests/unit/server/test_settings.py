@@ -38,6 +38,14 @@ def test_lists_become_tuples() -> None:
         ("bind", "8080", "bind must be HOST:PORT"),
         ("bind", "::1:8080", "bind must be HOST:PORT, an IPv6 address in brackets"),
         ("bind", "localhost:70000", "bind must be HOST:PORT"),
+        ("bind", "localhost:²", "bind must be HOST:PORT"),
+        ("bind", "ä.example:80", "bind must be HOST:PORT"),
+        ("crl_url", "http://ä.example/crl", "crl_url must be a URL"),
+        ("subject_patterns", ["("], "may contain regular expressions"),
+        ("subject_patterns", ["a{99999999999}"], "may contain regular expressions"),
+        ("alternative_name_patterns", ["(" * 5000], "may contain regular expressions"),
+        ("default_extended_key_usages", ["1.50.3"], "may contain dotted object identifiers"),
+        ("extended_key_usages", ["1.3.6.1.٣"], "may contain dotted object identifiers"),
         ("crl_url", "ftp://example/", "crl_url must be a URL"),
         ("key_usages", ["key_cert_sign"], "key_usages may contain digital_signature"),
         ("key_usages", "digital_signature", "key_usages must be a list of texts"),
@@ -66,7 +74,7 @@ def test_assignments(text: str, expected: tuple[str, Any]) -> None:
     assert settings.parse_assignment(text) == expected
 
 
-@pytest.mark.parametrize("text", ["workers", "workers=many"])
+@pytest.mark.parametrize("text", ["workers", "workers=many", "key_usages=" + "[" * 100_000])
 def test_wrong_assignments(text: str) -> None:
     with pytest.raises(SettingsError):
         settings.parse_assignment(text)
@@ -87,7 +95,7 @@ def test_save_refuses_before_it_writes(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [settings.FILE]
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '"x"'])
+@pytest.mark.parametrize("text", ["{", "[]", '"x"', "[" * 100_000], ids=["open", "list", "text", "deep"])
 def test_broken_file(tmp_path: Path, text: str) -> None:
     (tmp_path / settings.FILE).write_text(text)
     with pytest.raises(SettingsError, match=r"settings\.json"):

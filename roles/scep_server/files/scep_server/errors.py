@@ -40,3 +40,8 @@ class Refusal(Exception):
         self.text = text
         self.reason = reason or text
         self.challenge_id = challenge_id
+
+
+def one_line(cause: object) -> str:
+    """What a library or a driver says, which may be several lines, to be put into a sentence."""
+    return " ".join(str(cause).split()).rstrip(".")

@@ -59,7 +59,8 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
             "post_worker_init": self._worker_is_ready,
         }
         if settings.tls_certificate:
-            options |= {"certfile": settings.tls_certificate, "keyfile": settings.tls_key}
+            certificate, key = _tls_files(self._state, settings)
+            options |= {"certfile": str(certificate), "keyfile": str(key)}
         for name, value in options.items():
             self.cfg.set(name, value)
 
@@ -85,7 +86,8 @@ def url(settings: Settings, address: tuple[Any, ...]) -> str:
 def with_overrides(settings: Settings, *, bind: str | None, certificate: str | None, key: str | None) -> dict[str, Any]:
     """The settings as plain values, with those of the command line in place."""
     values = dataclasses.asdict(settings)
-    given = {"bind": bind, "tls_certificate": certificate, "tls_key": key}
+    files = {"tls_certificate": certificate, "tls_key": key}
+    given = {name: str(Path(path).absolute()) if path else path for name, path in files.items()} | {"bind": bind}
     return values | {name: value for name, value in given.items() if value is not None}
 
 
@@ -102,13 +104,22 @@ def check(state: Path, settings: Settings, *, address: bool = True) -> None:
     if address:
         _check_address(settings)
     if settings.tls_certificate:
+        certificate, key = _tls_files(state, settings)
         try:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(settings.tls_certificate, settings.tls_key)
-        except OSError as error:  # ssl.SSLError is one
-            raise ServerError(
-                f"TLS cannot start with {settings.tls_certificate} and {settings.tls_key}: {error}."
-            ) from None
+            context.load_cert_chain(certificate, key, password=_no_password)
+        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+            raise ServerError(f"TLS cannot start with {certificate} and {key}: {error}.") from None
+
+
+def _tls_files(state: Path, settings: Settings) -> tuple[Path, Path]:
+    """Certificate and key. The server in the background has another working folder than whoever started it."""
+    return state / settings.tls_certificate, state / settings.tls_key
+
+
+def _no_password() -> str:
+    """Instead of OpenSSL, which would ask whoever sits at the terminal, and each worker again."""
+    raise ValueError("the key is encrypted")
 
 
 def _check_address(settings: Settings) -> None:
@@ -120,8 +131,9 @@ def _check_address(settings: Settings) -> None:
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
-    except OSError as error:
-        raise ServerError(f"The server cannot listen on {settings.bind}: {error.strerror}.") from None
+    except (OSError, UnicodeError) as error:  # UnicodeError: a name that is none in the DNS
+        reason = getattr(error, "strerror", None) or error
+        raise ServerError(f"The server cannot listen on {settings.bind}: {reason}.") from None
 
 
 def run(state: Path, settings: Settings, pid_file: Path, ready: int | None = None) -> None:
@@ -139,9 +151,10 @@ def run(state: Path, settings: Settings, pid_file: Path, ready: int | None = Non
         check(state, settings)
         _Gunicorn(state, settings, ready).run()
     except SystemExit as end:
-        if os.getpid() == master and end.code not in (0, None):
+        if os.getpid() != master:
+            raise
+        if end.code not in (0, None):
             raise ServerError(f"The server ended with status {end.code}; its log says why.") from None
-        raise
     finally:
         if os.getpid() == master:  # the workers leave by this way too
             held.release()

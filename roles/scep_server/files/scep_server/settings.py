@@ -72,26 +72,28 @@ def _subject(value: str) -> str | None:
     try:
         name = x509.Name.from_rfc4514_string(value)
     except ValueError as error:
-        return f"must be a distinguished name such as CN=Example CA,O=Example ({error})"
+        return "must be a distinguished name such as CN=Example CA,O=Example" + (f" ({error})" if str(error) else "")
     return None if list(name) else "must not be empty"
 
 
 def _address(value: str) -> str | None:
     host, port = split_address(value)
-    if host and port.isdigit() and int(port) <= 65535:
+    if re.fullmatch(r"[!-~]+", host) and re.fullmatch(r"[0-9]{1,5}", port) and int(port) <= 65535:
         return None
     return "must be HOST:PORT, an IPv6 address in brackets"
 
 
 def _url(value: str) -> str | None:
-    if re.fullmatch(r"(https?|ldap)://[^\s/]+\S*", value) or not value:
+    if re.fullmatch(r"(https?|ldap)://[!-.0-~][!-~]*", value) or not value:
         return None
-    return "must be a URL of the scheme http, https or ldap, or empty"
+    return "must be a URL of the scheme http, https or ldap in ASCII, or empty"
 
 
 def _usages(values: tuple[str, ...]) -> str | None:
     for value in values:
-        if not re.fullmatch(r"[0-2](\.\d+)+", value):
+        try:
+            x509.ObjectIdentifier(value)
+        except ValueError:
             return f"may contain dotted object identifiers, which {value!r} is not"
         if value in RESERVED_EXTENDED_KEY_USAGES:
             return f"must not contain {value}, which would give devices the rights of the CA's own helpers"
@@ -102,7 +104,7 @@ def _patterns(values: tuple[str, ...]) -> str | None:
     for value in values:
         try:
             re.compile(value)
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             return f"may contain regular expressions, which {value!r} is not ({error})"
     return None
 
@@ -145,12 +147,15 @@ class Settings:
 
     database: str = field(
         default="",
-        metadata=_told("URL of the database in SQLAlchemy's form; empty: store.sqlite3 in the state folder."),
+        metadata=_told("URL of the database in SQLAlchemy's form; empty: SQLite in the state folder."),
     )
 
     bind: str = field(default="127.0.0.1:8080", metadata=_told("HOST:PORT to listen on.", _address))
     tls_certificate: str = field(
-        default="", metadata=_told("PEM file with the server's TLS certificate and chain; empty: plain HTTP.")
+        default="",
+        metadata=_told(
+            "PEM file with the server's TLS certificate and chain, relative to the state folder; empty: plain HTTP."
+        ),
     )
     tls_key: str = field(default="", metadata=_told("PEM file with the key of tls_certificate."))
     workers: int = field(default=2, metadata=_told("Processes that answer requests.", _between(1, 64)))
@@ -370,7 +375,7 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         return name, value
     try:
         return name, json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise SettingsError(f"The setting {name} takes JSON here, which {value!r} is not.") from None
 
 
@@ -381,7 +386,7 @@ def read_values(state: Path) -> dict[str, Any]:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SettingsError(f"The settings file {path} cannot be read: {error}.") from None
     if not isinstance(values, dict):
         raise SettingsError(f"The settings file {path} must be a JSON object of names and values.")

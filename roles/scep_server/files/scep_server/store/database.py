@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from ..errors import StateError, StoreBusy
+from ..errors import StateError, StoreBusy, one_line
 from .schema import SCHEMA_VERSION, meta, metadata
 
 FILE = "store.sqlite3"
@@ -64,20 +64,13 @@ def _as_busy() -> Iterator[None]:
         raise
     except (DBAPIError, PoolTimeout) as error:
         cause = getattr(error, "orig", None) or error
-        raise StoreBusy(f"The database does not answer: {_one_line(cause)}.") from error
-
-
-def _one_line(cause: object) -> str:
-    """What a driver says, which may be several lines."""
-    return " ".join(str(cause).split()).rstrip(".")
+        raise StoreBusy(f"The database does not answer: {one_line(cause)}.") from error
 
 
 def _engine(url: str, state: Path, threads: int) -> sa.Engine:
     try:
-        parsed = sa.make_url(url) if url else sa.URL.create("sqlite", database=str((state / FILE).resolve()))
+        parsed = _parsed(url, state)
         backend = parsed.get_backend_name()
-        if backend not in _PREPARE:
-            raise ArgumentError(f"{backend} is not supported, only {' and '.join(_PREPARE)}")
         engine = sa.create_engine(
             parsed,
             pool_size=threads,
@@ -87,10 +80,31 @@ def _engine(url: str, state: Path, threads: int) -> sa.Engine:
             connect_args=_CONNECT[backend],
             hide_parameters=True,
         )
-    except (ArgumentError, NoSuchModuleError, ImportError, TypeError) as error:
-        raise StateError(f"The setting database is no usable URL: {error}.") from None
+    except (ArgumentError, NoSuchModuleError, ImportError, TypeError, ValueError) as error:
+        raise StateError(f"The setting database is no usable URL: {one_line(error)}.") from None
     sa.event.listen(engine, "connect", _PREPARE[backend])
     return engine
+
+
+def _parsed(url: str, state: Path) -> sa.URL:
+    """The URL, of SQLite with an absolute path. Raises ArgumentError and others for what is no usable URL."""
+    parsed = sa.make_url(url or f"sqlite:///{FILE}")
+    backend = parsed.get_backend_name()
+    if backend not in _PREPARE:
+        raise ArgumentError(f"{backend} is not supported, only {' and '.join(_PREPARE)}")
+    if backend == "sqlite":
+        if not parsed.database or parsed.database.startswith((":", "file:")):
+            raise ArgumentError("SQLite needs a file, as in sqlite:////srv/scep/store.sqlite3")
+        parsed = parsed.set(database=str((state / parsed.database).resolve()))
+    return parsed
+
+
+def without_password(url: str) -> str:
+    """The URL for people. Raises nothing: what is no URL is told when the database is opened."""
+    try:
+        return sa.make_url(url).render_as_string(hide_password=True) if url else ""
+    except (ArgumentError, ValueError):
+        return "***"
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -111,6 +125,12 @@ _CONNECT: dict[str, dict[str, Any]] = {
     "postgresql": {"connect_timeout": BUSY_SECONDS},
 }
 _PREPARE = {"sqlite": _prepare_sqlite, "postgresql": _prepare_postgresql}
+# Two nodes may be initialised at once; and SQLite's driver begins no transaction for the making of tables, of which a
+# crash would leave a part: the audit without what keeps it append-only.
+_BEGIN_INIT: dict[str, sa.Executable] = {
+    "sqlite": sa.text("BEGIN IMMEDIATE"),
+    "postgresql": sa.select(sa.func.pg_advisory_xact_lock(_INIT_LOCK)),
+}
 
 
 def create(url: str, state: Path) -> bool:
@@ -119,19 +139,25 @@ def create(url: str, state: Path) -> bool:
     try:
         if not url:
             (state / FILE).touch(mode=0o600, exist_ok=True)
+        with engine.connect() as connection:
+            if _is_made(connection):
+                return False
         with engine.begin() as connection:
-            if engine.dialect.name == "postgresql":  # two nodes may be initialised at once
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_INIT_LOCK)))
-            if sa.inspect(connection).has_table(meta.name) and connection.execute(_VERSION).first() is not None:
+            connection.execute(_BEGIN_INIT[engine.dialect.name])
+            if _is_made(connection):
                 return False
             metadata.create_all(connection)
             rows = [{"name": "schema", "value": str(SCHEMA_VERSION)}, {"name": OTP_LOCK, "value": ""}]
             connection.execute(sa.insert(meta), rows)
             return True
     except DBAPIError as error:
-        raise StateError(f"The database cannot be set up: {_one_line(error.orig)}.") from None
+        raise StateError(f"The database cannot be set up: {one_line(error.orig)}.") from None
     finally:
         engine.dispose()
+
+
+def _is_made(connection: sa.Connection) -> bool:
+    return sa.inspect(connection).has_table(meta.name) and connection.execute(_VERSION).first() is not None
 
 
 def open_database(url: str, state: Path, threads: int, *, check: bool) -> Database:
@@ -154,7 +180,7 @@ def _check_version(engine: sa.Engine, state: Path | None) -> None:
             version = int(connection.execute(_VERSION).scalar_one())
     except (DBAPIError, sa.exc.NoResultFound, ValueError) as error:
         cause = getattr(error, "orig", None) or error
-        raise StateError(f"The database cannot be read: {_one_line(cause)}.") from None
+        raise StateError(f"The database cannot be read: {one_line(cause)}.") from None
     if version > SCHEMA_VERSION:
         raise StateError(
             f"The database has schema version {version}, written by a newer scep-server; this one knows "
