@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -58,3 +60,37 @@ def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
 def test_unwritable(tmp_path: Path) -> None:
     with pytest.raises(ServerError, match="cannot be written"):
         PidFile(tmp_path / "missing" / "pid").acquire()
+
+
+def test_whoever_looks_keeps_no_server_from_starting(tmp_path: Path) -> None:
+    path = tmp_path / "pid"
+    path.touch()
+    looking = os.open(path, os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    done = threading.Timer(0.05, os.close, (looking,))
+    done.start()
+    held = PidFile(path)
+    held.acquire()
+    done.join()
+    assert pidfile.running(path) == os.getpid()
+    held.release()
+
+
+def test_a_stale_file_is_removed_and_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "pid"
+    pidfile.remove_stale(path)
+    held = PidFile(path)
+    held.acquire()
+    pidfile.remove_stale(path)
+    assert path.exists(), "a server that starts between the look and the removal keeps its file"
+    held.release()
+    path.write_text("1\n")
+    pidfile.remove_stale(path)
+    assert not path.exists()
+
+
+def test_a_file_that_cannot_be_read_is_not_taken_for_a_server_that_does_not_run(tmp_path: Path) -> None:
+    path = tmp_path / "pid"
+    path.symlink_to(path)
+    with pytest.raises(ServerError, match="cannot be read"):
+        pidfile.running(path)

@@ -49,14 +49,14 @@ def start(state: Path, settings: Settings, pid_file: Path, log_file: Path) -> tu
 def stop(pid_file: Path, seconds: float) -> bool:
     """End the server that holds the pid file; False when none does. Whoever is not gone after `seconds` is killed."""
     if (pid := pidfile.running(pid_file)) is None:
-        pid_file.unlink(missing_ok=True)
+        pidfile.remove_stale(pid_file)
         return False
     _signal(pid, signal.SIGTERM)
     if not _wait(pid_file, seconds):
         _signal_group(pid, signal.SIGKILL)
         if not _wait(pid_file, 10):
             raise ServerError(f"The server (pid {pid}) does not end.")
-    pid_file.unlink(missing_ok=True)
+    pidfile.remove_stale(pid_file)
     return True
 
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from .errors import ServerError
+
+_ATTEMPTS, _STEP = 10, 0.02
 
 
 class PidFile:
@@ -27,11 +30,9 @@ class PidFile:
                 handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             except OSError as error:
                 raise ServerError(f"The pid file {self._path} cannot be written: {error.strerror}.") from None
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            if not _lock(handle):
                 os.close(handle)
-                raise ServerError(f"A server is running already (pid {_read(self._path)}, {self._path}).") from None
+                raise ServerError(f"A server is running already (pid {_read(self._path)}, {self._path}).")
             if _is_same_file(handle, self._path):
                 break
             os.close(handle)  # removed by a server that was just ending: take the new one
@@ -48,11 +49,16 @@ class PidFile:
 
 
 def running(path: Path) -> int | None:
-    """The id of the process that holds the file, or None: a file that nobody holds is stale, whatever it says."""
+    """The id of the process that holds the file, or None: a file that nobody holds is stale, whatever it says.
+
+    Raises ServerError when the file cannot be read.
+    """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
+    except FileNotFoundError:
         return None
+    except OSError as error:
+        raise ServerError(f"The pid file {path} cannot be read: {error.strerror}.") from None
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
@@ -60,6 +66,33 @@ def running(path: Path) -> int | None:
     finally:
         os.close(handle)
     return None
+
+
+def remove_stale(path: Path) -> None:
+    """Remove a file that nobody holds, and not that of a server which starts at this moment."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _is_same_file(handle, path):
+            path.unlink()
+    except BlockingIOError:
+        return
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int) -> bool:
+    """Whoever only looks holds the lock for a moment as well, so one refusal says nothing."""
+    for _attempt in range(_ATTEMPTS):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            time.sleep(_STEP)
+    return False
 
 
 def _read(path: Path) -> int | None:
