@@ -37,7 +37,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from .certificate import authority_key_identifier, ca_id, distribution_points, new_serial
-from .errors import StateError
+from .errors import StateError, one_line
 from .files import write_atomically
 from .settings import Settings
 
@@ -63,6 +63,8 @@ _NEW_KEY: dict[str, Callable[[], Any]] = {
 }
 # What can be wrong with a file of a key or of certificates
 _UNREADABLE = (OSError, ValueError, TypeError, UnsupportedAlgorithm)
+
+_BACKDATED = dt.timedelta(hours=1)
 
 SignatureHash = hashes.SHA256 | hashes.SHA384
 
@@ -159,9 +161,9 @@ def make(settings: Settings, now: dt.datetime, given: Given) -> Authority:
     for role in dict.fromkeys(roles):
         if role not in made:
             made[role] = _given_ra(given, role, ca, now) if role in given.files else _make_ra(settings, ca, role, now)
-    if not isinstance(made[roles[1]].key, rsa.RSAPrivateKey) or not isinstance(made[roles[0]].key, rsa.RSAPrivateKey):
+    if settings.layout == "ca_only" and not isinstance(ca.key, rsa.RSAPrivateKey):
         raise StateError("SCEP signs and decrypts with RSA keys: a CA with another key needs an RA (setting layout).")
-    return Authority(settings.layout, ca, made[roles[0]], made[roles[1]], _chain(given, ca.certificate))
+    return Authority(settings.layout, ca, made[roles[0]], made[roles[1]], _chain(given, ca.certificate, now))
 
 
 def _make_ca(settings: Settings, now: dt.datetime) -> Identity:
@@ -187,7 +189,7 @@ def _make_ra(settings: Settings, ca: Identity, role: str, now: dt.datetime) -> I
     subject = x509.Name([*(part for part in issuer if part.oid != NameOID.COMMON_NAME), own_name])
     end = min(now + dt.timedelta(days=settings.ra_days), ca.certificate.not_valid_after_utc)
     builder = (
-        _builder(subject, issuer, key.public_key(), now, end)
+        _builder(subject, issuer, key.public_key(), max(now, ca.certificate.not_valid_before_utc + _BACKDATED), end)
         .add_extension(authority_key_identifier(ca.certificate), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(build_key_usage(*_USAGES[role]), critical=True)
@@ -207,7 +209,7 @@ def _builder(
         .issuer_name(issuer)
         .public_key(public_key)
         .serial_number(new_serial())
-        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_before(now - _BACKDATED)
         .not_valid_after(end)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
     )
@@ -215,8 +217,11 @@ def _builder(
 
 def _given_ca(given: Given, now: dt.datetime) -> Identity:
     ca = _given_identity(given, CA, now)
+    path = given.files[CA][0]
     if not is_ca(ca.certificate):
-        raise StateError(f"{given.files[CA][0]} is not the certificate of a CA.")
+        raise StateError(f"{path} is not the certificate of a CA.")
+    if not isinstance(ca.key, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey)):
+        raise StateError(f"The key of {path} is neither RSA nor EC: this server cannot sign with it.")
     return ca
 
 
@@ -225,6 +230,8 @@ def _given_ra(given: Given, role: str, ca: Identity, now: dt.datetime) -> Identi
     path = given.files[role][0]
     if not issued_by(identity.certificate, ca.certificate, policy()):
         raise StateError(f"{path} was not issued by {given.files[CA][0]}, so no client would take it for its RA.")
+    if not isinstance(identity.key, rsa.RSAPrivateKey):
+        raise StateError(f"The key of {path} is not RSA, and with such keys alone an RA signs and decrypts in SCEP.")
     usage = key_usage(identity.certificate)
     if usage is not None and not all(getattr(usage, word) for word in _USAGES[role]):
         raise StateError(f"{path} lacks the key usage {' and '.join(_USAGES[role])} of {role}.")
@@ -233,16 +240,32 @@ def _given_ra(given: Given, role: str, ca: Identity, now: dt.datetime) -> Identi
 
 def _given_identity(given: Given, role: str, now: dt.datetime) -> Identity:
     certificate_path, key_path = given.files[role]
+    certificate = _given_certificates(certificate_path)[0]
     try:
-        certificate = x509.load_pem_x509_certificate(certificate_path.read_bytes())
         key: Any = _load_key(key_path, given.passphrase)
     except _UNREADABLE as error:
-        raise StateError(f"{certificate_path} and {key_path} cannot be read as certificate and key: {error}.") from None
+        raise StateError(f"{key_path} cannot be read as a key: {one_line(error)}.") from None
     if not same_key(key.public_key(), certificate.public_key()):
         raise StateError(f"{key_path} is not the key of {certificate_path}.")
     if not valid_at(certificate, now):
         raise StateError(f"{certificate_path} is out of date.")
     return Identity(certificate, key)
+
+
+def _given_certificates(path: Path) -> tuple[x509.Certificate, ...]:
+    """All of a PEM file, at least one."""
+    try:
+        return tuple(x509.load_pem_x509_certificates(path.read_bytes()))
+    except _UNREADABLE as error:
+        raise StateError(f"{path} cannot be read as certificates: {one_line(error)}.") from None
+
+
+def given_certificates(given: Given) -> list[tuple[Path, x509.Certificate]]:
+    """The certificates that are given, with their files. Raises StateError for what cannot be read."""
+    found = [(path, _given_certificates(path)[0]) for path, _key in given.files.values()]
+    if given.chain is not None:
+        found += [(given.chain, certificate) for certificate in _given_certificates(given.chain)]
+    return found
 
 
 def _load_key(path: Path, passphrase: bytes | None) -> Any:
@@ -251,15 +274,14 @@ def _load_key(path: Path, passphrase: bytes | None) -> Any:
     return load_pem_private_key(data, passphrase if b"ENCRYPTED" in data else None)
 
 
-def _chain(given: Given, ca: x509.Certificate) -> tuple[x509.Certificate, ...]:
+def _chain(given: Given, ca: x509.Certificate, now: dt.datetime) -> tuple[x509.Certificate, ...]:
     if given.chain is None:
         return ()
-    try:
-        chain = tuple(x509.load_pem_x509_certificates(given.chain.read_bytes()))
-    except _UNREADABLE as error:
-        raise StateError(f"{given.chain} cannot be read as certificates: {error}.") from None
+    chain = _given_certificates(given.chain)
     below = ca
     for certificate in chain:
+        if not is_ca(certificate) or not valid_at(certificate, now):
+            raise StateError(f"{given.chain}: {name(certificate)} is not the certificate of a CA, or is out of date.")
         if not issued_by(below, certificate, policy()):
             raise StateError(
                 f"{given.chain} must hold the issuer of the CA, then its issuer and so on: {name(certificate)} did not "
@@ -292,7 +314,7 @@ def load(folder: Path) -> Authority:
         chain_file = folder / CHAIN
         chain = tuple(x509.load_pem_x509_certificates(chain_file.read_bytes())) if chain_file.exists() else ()
     except _UNREADABLE as error:
-        raise StateError(f"The keys in {folder} cannot be read: {error}.") from None
+        raise StateError(f"The keys in {folder} cannot be read: {one_line(error)}.") from None
     return Authority(layout, found[CA], found[roles[0]], found[roles[1]], chain)
 
 
