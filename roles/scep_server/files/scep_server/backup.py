@@ -15,7 +15,7 @@ from pathlib import Path
 
 from . import pki, settings
 from .errors import ServerError
-from .files import sync_folder
+from .files import locked, sync_folder
 from .settings import Settings
 from .store.database import FILE
 
@@ -23,16 +23,25 @@ from .store.database import FILE
 def write_backup(state: Path, checked: Settings, target: Path) -> bool:
     """Write a tar.gz of mode 0600; False when the database is elsewhere and not in it.
 
+    The database is copied after the keys, which a lock keeps as they are: each certificate has its CA in there.
     Raises ServerError when the target is there already, or the state cannot be read.
     """
-    pki.load(state)  # a backup that nobody could start is none
     if target.exists():
         raise ServerError(f"{target} is there already: name a file that is not.")
-    handle, draft = tempfile.mkstemp(dir=target.absolute().parent, prefix=f".{target.name}.")  # mode 0600
+    with locked(state):
+        pki.load(state)  # a backup that nobody could start is none
+        return _write(state, checked, target)
+
+
+def _write(state: Path, checked: Settings, target: Path) -> bool:
+    beside = {"dir": target.absolute().parent, "prefix": f".{target.name}."}
+    handle, draft = tempfile.mkstemp(**beside)  # mode 0600
     try:
         with os.fdopen(handle, "wb") as stream:
-            with tarfile.open(fileobj=stream, mode="w:gz") as archive, tempfile.TemporaryDirectory(dir=state) as folder:
-                archive.add(state / pki.FOLDER, arcname=pki.FOLDER)
+            with tarfile.open(fileobj=stream, mode="w:gz") as archive, tempfile.TemporaryDirectory(**beside) as folder:
+                archive.add(state / pki.FOLDER, arcname=pki.FOLDER, recursive=False)
+                for path in pki.paths(state):
+                    archive.add(path, arcname=path.relative_to(state))
                 if (state / settings.FILE).exists():
                     archive.add(state / settings.FILE, arcname=settings.FILE)
                 if not checked.database:
@@ -55,7 +64,7 @@ def write_backup(state: Path, checked: Settings, target: Path) -> bool:
 def _copy_database(source: Path, target: Path) -> None:
     target.touch(mode=0o600)
     with (
-        contextlib.closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as live,
+        contextlib.closing(sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True)) as live,
         contextlib.closing(sqlite3.connect(target)) as copy,
     ):
         live.backup(copy)

@@ -2,13 +2,22 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and one command at a time."""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
+
+from .errors import StateError
+
+LOCK_SECONDS = 30
+_STEP = 0.05
 
 
 def write_atomically(path: Path, data: bytes, *, mode: int) -> None:
@@ -39,3 +48,31 @@ def sync_folder(folder: Path) -> None:
 def private_folder(folder: Path) -> None:
     """Make the folder, for its owner alone, and its parents."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+@contextlib.contextmanager
+def locked(folder: Path, seconds: float = LOCK_SECONDS) -> Iterator[None]:
+    """Keep out everybody else who uses this lock, until the end of the block or of the process.
+
+    Not for use within itself. Raises StateError when others keep the folder for so long, or it cannot be opened.
+    """
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise StateError(f"The folder {folder} cannot be opened: {error.strerror}.") from None
+    try:
+        _lock(handle, folder, time.monotonic() + seconds)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, folder: Path, deadline: float) -> None:
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise StateError(f"Another command is at work on {folder}: try again when it is done.") from None
+            time.sleep(_STEP)

@@ -5,12 +5,14 @@
 """The folder `pki` of the state: the CA of today, the next one, the previous ones, and the server's own key.
 
 Each CA has a folder of its own, which never changes. One small file says which is which and is replaced as a whole, so
-that a rollover happens at once or not at all, and running servers see it.
+that a rollover happens at once or not at all, and running servers see it. Whoever changes the folder holds
+`files.locked(state)`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import json
 import os
 import secrets
@@ -22,7 +24,7 @@ from pathlib import Path
 
 from . import authority
 from .authority import Authority
-from .errors import StateError
+from .errors import StateError, one_line
 from .files import private_folder, sync_folder, write_atomically
 
 FOLDER = "pki"
@@ -87,6 +89,17 @@ class Keys:
         return status.st_ino, status.st_mtime_ns
 
 
+class Held:
+    """What `Keys` had at one moment."""
+
+    def __init__(self, pki: Pki) -> None:
+        self._pki = pki
+
+    def pki(self) -> Pki:
+        """The CAs as they were."""
+        return self._pki
+
+
 def is_initialised(state: Path) -> bool:
     """Whether `create` has run to its end."""
     return (state / FOLDER).is_dir()
@@ -95,6 +108,7 @@ def is_initialised(state: Path) -> bool:
 def create(state: Path, first: Authority) -> None:
     """Write the first CA and the server's key into a folder beside the final one, which then appears whole."""
     private_folder(state)
+    _remove_drafts(state, FOLDER)
     with _draft(state, FOLDER) as draft:
         own = draft / first.id
         own.mkdir(mode=0o700)
@@ -108,22 +122,26 @@ def add_next(state: Path, coming: Authority) -> None:
     index = read_index(state)
     if index.next is not None:
         raise StateError("There is a next CA already: activate or cancel that one first.")
+    _remove_unnamed(state, index)
     with _draft(state / FOLDER, coming.id) as draft:
         authority.write(coming, draft)
     _write_index(state, replace(index, next=coming.id))
 
 
-def activate_next(state: Path) -> None:
-    """Let the next CA issue from now on. Raises StateError when there is none."""
+def activate_next(state: Path, now: dt.datetime) -> None:
+    """Let the next CA issue from now on. Raises StateError when there is none, or it is out of date."""
     index = _with_next(state)
+    if (objection := authority.expired(authority.load(state / FOLDER / str(index.next)), now)) is not None:
+        raise StateError(f"{objection} Cancel this next CA, and make another one.")
     _write_index(state, Index(str(index.next), None, (index.current, *index.previous)))
 
 
 def cancel_next(state: Path) -> None:
     """Forget the next CA and its keys. Raises StateError when there is none."""
     index = _with_next(state)
-    _write_index(state, replace(index, next=None))
-    shutil.rmtree(state / FOLDER / str(index.next))
+    without = replace(index, next=None)
+    _write_index(state, without)
+    _remove_unnamed(state, without)
 
 
 def _with_next(state: Path) -> Index:
@@ -146,6 +164,19 @@ def _draft(parent: Path, name: str) -> Iterator[Path]:
     sync_folder(parent)
 
 
+def _remove_unnamed(state: Path, index: Index) -> None:
+    """Remove keys that a command left behind which was broken off: drafts, and CAs that are not in the index."""
+    named = {index.current, index.next, *index.previous}
+    for folder in (state / FOLDER).iterdir():
+        if folder.is_dir() and folder.name not in named:
+            shutil.rmtree(folder)
+
+
+def _remove_drafts(parent: Path, name: str) -> None:
+    for folder in parent.glob(f".{name}.*"):
+        shutil.rmtree(folder)
+
+
 def read_index(state: Path) -> Index:
     """Which CA is which. Raises StateError with a sentence."""
     folder = state / FOLDER
@@ -159,11 +190,18 @@ def read_index(state: Path) -> Index:
             raise TypeError("an id of a CA is no text")
         return index
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StateError(f"The keys in {folder} cannot be read: {error}.") from None
+        raise StateError(f"The keys in {folder} cannot be read: {one_line(error)}.") from None
 
 
 def _write_index(state: Path, index: Index) -> None:
     write_atomically(state / FOLDER / INDEX, index.to_json(), mode=0o600)
+
+
+def paths(state: Path) -> list[Path]:
+    """The files and folders that belong to the PKI, without what else may lie there. Raises StateError."""
+    index = read_index(state)
+    names = [index.current, index.next, *index.previous]
+    return [state / FOLDER / name for name in (INDEX, OTP_KEY, *filter(None, names))]
 
 
 def load(state: Path) -> Pki:
@@ -173,7 +211,7 @@ def load(state: Path) -> Pki:
     try:
         otp_key = bytes.fromhex((folder / OTP_KEY).read_text(encoding="ascii").strip())
     except (OSError, ValueError) as error:
-        raise StateError(f"The keys in {folder} cannot be read: {error}.") from None
+        raise StateError(f"The keys in {folder} cannot be read: {one_line(error)}.") from None
     return Pki(
         authority.load(folder / index.current),
         None if index.next is None else authority.load(folder / index.next),

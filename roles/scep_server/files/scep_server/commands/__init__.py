@@ -21,20 +21,25 @@ Arguments = argparse.Namespace
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command did: for --json, and as lines for people."""
+    """What a command did: for --json, and as lines for people; `errors` are sentences about what it could not do."""
 
     result: dict[str, Any]
     lines: list[str] = field(default_factory=list)
     status: int = 0
+    errors: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Command:
-    """A row; `options` are names and keywords of argparse's add_argument. The docstring of `run` is the help."""
+    """A row; `options` are names and keywords of argparse's add_argument. The docstring of `run` is the help.
+
+    `exclusive`: at most one of the options may be given.
+    """
 
     words: tuple[str, ...]
     run: Callable[[Path, Arguments], Outcome]
     options: tuple[tuple[tuple[str, ...], Mapping[str, Any]], ...] = ()
+    exclusive: bool = False
 
 
 def option(*names: str, **details: Any) -> tuple[tuple[str, ...], Mapping[str, Any]]:
@@ -53,11 +58,24 @@ def opened(state: Path) -> Iterator[Server]:
 
 
 def positive(text: str) -> int:
-    """For argparse: a whole number from 1."""
+    """For argparse: a whole number from 1 that a database can hold."""
     value = int(text)
-    if value < 1:
+    if not 1 <= value < 1 << 63:
         raise ValueError
     return value
+
+
+def words(text: str) -> str:
+    """For argparse: a text that a database can hold, which bytes that are no UTF-8 are not."""
+    text.encode("utf-8")  # UnicodeEncodeError is a ValueError
+    return text
+
+
+def folder(text: str) -> Path:
+    """For argparse: a folder; an unset variable of a shell is not the working folder."""
+    if not text:
+        raise ValueError
+    return Path(text).absolute()
 
 
 def moment(seconds: int | None) -> str | None:

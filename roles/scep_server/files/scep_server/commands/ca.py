@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from .. import authority, crl, pki, settings
 from ..authority import Authority, Given
 from ..errors import ServerError
-from ..files import write_atomically
+from ..files import locked, write_atomically
 from ..server import utc_now
 from . import Arguments, Command, Outcome, moment, opened, option
 
@@ -67,25 +67,31 @@ def _show(state: Path, _arguments: Arguments) -> Outcome:
 
 def _rollover(state: Path, arguments: Arguments) -> Outcome:
     """Make the next CA, which clients get with GetNextCACert; later, let it issue. A running server follows."""
-    before = pki.read_index(state)
-    if arguments.activate:
-        pki.activate_next(state)
-        text = "The next CA issues from now on. The previous one still signs its CRL."
-    elif arguments.cancel:
-        pki.cancel_next(state)
-        text = "There is no next CA any more."
-    elif before.next is not None:
-        text = "There is a next CA already."
-    else:
-        pki.add_next(state, authority.make(settings.load(state), utc_now(), Given()))
-        text = "There is a next CA now. Clients get it with GetNextCACert until 'ca rollover --activate'."
-    loaded = pki.load(state)
+    with locked(state):
+        before = pki.read_index(state)
+        text = _roll(state, arguments, before)
+        loaded = pki.load(state)
+        changed = pki.read_index(state) != before
     result = {
-        "changed": pki.read_index(state) != before,
+        "changed": changed,
         "current": shown(loaded.current),
         "next": None if loaded.next is None else shown(loaded.next),
     }
     return Outcome(result, [text, *(_lines("", loaded.next or loaded.current))])
+
+
+def _roll(state: Path, arguments: Arguments, before: pki.Index) -> str:
+    """Do it, and say in a sentence what was done."""
+    if arguments.activate:
+        pki.activate_next(state, utc_now())
+        return "The next CA issues from now on. The previous one still signs its CRL."
+    if arguments.cancel:
+        pki.cancel_next(state)
+        return "There is no next CA any more."
+    if before.next is not None:
+        return "There is a next CA already."
+    pki.add_next(state, authority.make(settings.load(state), utc_now(), Given()))
+    return "There is a next CA now. Clients get it with GetNextCACert until 'ca rollover --activate'."
 
 
 def _crl(state: Path, arguments: Arguments) -> Outcome:
@@ -96,7 +102,10 @@ def _crl(state: Path, arguments: Arguments) -> Outcome:
             raise ServerError(f"There is no CA {arguments.ca}; 'ca show --json' has their ids.")
         current = crl.current(server, issuer, server.clock())
     if arguments.out is not None:
-        write_atomically(arguments.out, current.der, mode=0o644)
+        target = arguments.out.resolve()
+        if target.exists() and not target.is_file():  # /dev/null would be replaced by a file
+            raise ServerError(f"{arguments.out} is not a file that can be replaced: name another one.")
+        write_atomically(target, current.der, mode=0o644)
     pem = x509.load_der_x509_crl(current.der).public_bytes(Encoding.PEM).decode("ascii")
     result = {
         "pem": pem,
@@ -117,6 +126,7 @@ COMMANDS = (
             option("--activate", action="store_true", help="let the next CA issue from now on"),
             option("--cancel", action="store_true", help="forget the next CA and its keys"),
         ),
+        exclusive=True,
     ),
     Command(
         ("crl",),

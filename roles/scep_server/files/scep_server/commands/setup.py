@@ -14,10 +14,10 @@ from .. import authority, pki, serve, settings
 from ..authority import CA, ENCRYPTION, RA, SIGNING, Given
 from ..backup import write_backup
 from ..errors import ServerError
-from ..files import private_folder
+from ..files import locked, private_folder
 from ..server import open_server, utc_now
 from ..store import database
-from . import Arguments, Command, Outcome, columns, option
+from . import Arguments, Command, Outcome, columns, option, words
 from .ca import shown
 
 _GIVEN = {"ca": CA, "ra": RA, "ra_signing": SIGNING, "ra_encryption": ENCRYPTION}
@@ -41,32 +41,45 @@ def given(arguments: Arguments) -> Given:
 
 def _init(state: Path, arguments: Arguments) -> Outcome:
     """Make the CA, its RA, the server's key and the database. What is there already stays as it is."""
-    fresh = not pki.is_initialised(state)
-    values = settings.read_values(state)
     assigned = dict(map(settings.parse_assignment, arguments.set))
-    if assigned and any(values.get(name) != value for name, value in assigned.items()):
-        if not fresh:
-            raise ServerError(
-                f"{state} is initialised already: change its settings in {state / settings.FILE} "
-                "and start the server anew."
-            )
-        private_folder(state)
-        settings.save(state, values | assigned)
-        values |= assigned
-    checked = settings.parse(values)
-    if fresh:
-        pki.create(state, authority.make(checked, utc_now(), given(arguments)))
-    completed = database.create(checked.database, state)
-    server = open_server(state)  # a state that cannot be opened is not initialised
-    server.store.close()
+    files = given(arguments)
+    settings.parse(settings.read_values(state) | assigned)
+    private_folder(state)
+    with locked(state):
+        fresh = not pki.is_initialised(state)
+        values = settings.read_values(state)
+        checked = settings.parse(values | assigned)
+        if fresh:
+            made = authority.make(checked, utc_now(), files)
+            if assigned:
+                settings.save(state, values | assigned)
+            pki.create(state, made)
+        else:
+            _check_unchanged(state, values, assigned, files)
+        completed = database.create(checked.database, state)
+        server = open_server(state)  # a state that cannot be opened is not initialised
+        server.store.close()
     changed = fresh or completed
     text = f"{'Initialised' if changed else 'Already initialised:'} {state}"
     return Outcome({"changed": changed, "state": str(state)} | shown(server.authority), [text])
 
 
+def _check_unchanged(state: Path, values: dict[str, Any], assigned: dict[str, Any], files: Given) -> None:
+    """Raises ServerError when `init` is to do something else than it did."""
+    if any(values.get(name) != value for name, value in assigned.items()):
+        raise ServerError(
+            f"{state} is initialised already: change its settings in {state / settings.FILE} and start the server anew."
+        )
+    loaded = pki.load(state)
+    known = {certificate for one in (loaded.current, *loaded.previous) for certificate in one.certificates}
+    if strangers := [str(path) for path, given in authority.given_certificates(files) if given not in known]:
+        raise ServerError(f"{state} is initialised already, with other certificates than {', '.join(strangers)}.")
+
+
 def _config_show(state: Path, _arguments: Arguments) -> Outcome:
     """Print every setting with its value and what it means; those that differ from their default are marked."""
     values = dataclasses.asdict(settings.load(state))
+    values["database"] = database.without_password(values["database"])
     rows: list[tuple[str, ...]] = [
         ("*" if values[name] != default else "", name, _text(values[name]), about)
         for name, default, about in settings.table()
@@ -91,7 +104,7 @@ def _backup(state: Path, arguments: Arguments) -> Outcome:
     with_database = write_backup(state, settings.load(state), arguments.file)
     lines = [f"Written to {arguments.file}; whoever reads it has the keys of the CA."]
     if not with_database:
-        lines.append("The database has a server of its own, with tools of its own for a backup: it is not in there.")
+        lines.append("The database is elsewhere (setting database), and not in there: save it with tools of its own.")
     return Outcome({"changed": True, "file": str(arguments.file), "database": with_database}, lines)
 
 
@@ -118,7 +131,14 @@ COMMANDS = (
         ("init",),
         _init,
         (
-            option("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting, before the CA is made"),
+            option(
+                "--set",
+                action="append",
+                type=words,
+                default=[],
+                metavar="NAME=VALUE",
+                help="a setting, before the CA is made",
+            ),
             *_PEM_OPTIONS,
         ),
     ),
