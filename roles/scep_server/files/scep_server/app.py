@@ -81,19 +81,19 @@ class Application:
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
 
     def _answer(self, environ: Environ) -> Answer:
-        method = environ["REQUEST_METHOD"]
+        method, server = environ["REQUEST_METHOD"], self._server.at_this_moment()
         query_string = environ.get("QUERY_STRING", "")
         if not query_string and method in ("GET", "HEAD"):
             above, _slash, page = environ.get("PATH_INFO", "").rpartition("/")
             if page in PLAIN:
-                return PLAIN[page](self._server)
+                return PLAIN[page](server)
             if above.rpartition("/")[2] == "crl":
-                return _crl_of(self._server, page)
+                return _crl_of(server, page)
         query, operation = _operation(query_string, method)
         message = _message(environ, method, query) if operation.takes_message else b""
         if (body_complete := environ.get(BODY_COMPLETE)) is not None:
             body_complete()
-        return operation.answer(self._server, Asked(message, _client(environ), self._server.clock()))
+        return operation.answer(server, Asked(message, _client(environ), server.clock()))
 
 
 def _operation(query_string: str, method: str) -> tuple[Query, Operation]:

@@ -29,17 +29,17 @@ def approve(server: Server, request_id: int) -> x509.Certificate:
     which was revoked meanwhile.
     """
     row = _pending(server, request_id)
-    now, issuer = server.clock(), server.authority
+    now, server = server.clock(), server.at_this_moment()
     renewed = None if row["replaces"] is None else server.store.certificates.find(row["replaces"])
     if renewed is not None and renewed["revoked"] is not None:
         raise ServerError(f"Request {request_id} cannot be approved: the certificate that it renews is revoked.")
     try:
         csr = read_csr(row["csr"])
         verify_csr(csr, server.allowed)
-        certificate = sign(server, issuer, csr, now)
+        certificate = sign(server, csr, now)
     except (Refusal, MessageError) as error:
         raise ServerError(f"Request {request_id} cannot be approved: {error}") from None
-    kept = {name: row[name] for name in _CARRIED_OVER} | certificate_row(issuer, certificate, now)
+    kept = {name: row[name] for name in _CARRIED_OVER} | certificate_row(server, certificate, now)
     line = _record(row, epoch(now), "approved", serial=kept["serial"])
     if not server.store.answers.issue(kept, None, line, request_id=request_id):
         raise ServerError(f"Request {request_id} was decided meanwhile.")

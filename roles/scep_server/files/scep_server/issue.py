@@ -23,7 +23,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from . import challenges, renewal
-from .authority import Authority
 from .call import Call, key_digest, subject_text, waits
 from .certificate import new_serial, serial_text
 from .errors import Refusal
@@ -118,10 +117,9 @@ def _authorise(server: Server, call: Call, csr: CertificateRequest) -> Granted:
 
 
 def _issue(server: Server, call: Call, csr: CertificateRequest, asked: dict[str, Any]) -> bytes:
-    authority = server.authority
-    certificate = sign(server, authority, csr, call.now)
+    certificate = sign(server, csr, call.now)
     answer = call.success(server, [certificate])
-    row = asked | certificate_row(authority, certificate, call.now)
+    row = asked | certificate_row(server, certificate, call.now)
     line = call.record("issued", subject=row["subject"], challenge_id=row["challenge_id"], serial=row["serial"])
     if not server.store.answers.issue(row, row["challenge_id"], line):
         raise challenges.lost(row["challenge_id"])
@@ -138,8 +136,9 @@ def _wait(server: Server, call: Call, csr: CertificateRequest, asked: dict[str, 
     return waits(server, call.header)
 
 
-def sign(server: Server, authority: Authority, csr: CertificateRequest, now: dt.datetime) -> x509.Certificate:
-    """The certificate of this CA for a request, by the policy. Raises Refusal (badRequest)."""
+def sign(server: Server, csr: CertificateRequest, now: dt.datetime) -> x509.Certificate:
+    """The certificate for a request, by the policy. Raises Refusal (badRequest)."""
+    authority = server.authority
     builder = certificate_builder(csr, server.settings, authority, new_serial(), now)
     try:
         return builder.sign(authority.ca.key, authority.hash)
@@ -147,11 +146,11 @@ def sign(server: Server, authority: Authority, csr: CertificateRequest, now: dt.
         raise Refusal(FailInfo.BAD_REQUEST, f"The request cannot be certified: {error}.") from None
 
 
-def certificate_row(authority: Authority, certificate: x509.Certificate, now: dt.datetime) -> dict[str, Any]:
+def certificate_row(server: Server, certificate: x509.Certificate, now: dt.datetime) -> dict[str, Any]:
     """What the database keeps of a certificate, besides the request that it answers."""
     return {
         "serial": serial_text(certificate.serial_number),
-        "issuer": authority.id,
+        "issuer": server.authority.id,
         "der": certificate.public_bytes(Encoding.DER),
         "not_before": epoch(certificate.not_valid_before_utc),
         "not_after": epoch(certificate.not_valid_after_utc),

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.algorithms import AlgorithmPolicy, policy
 
 from . import settings as settings_module
 from .authority import Authority
-from .pki import Keys, Pki
+from .pki import Held, Keys, Pki
 from .settings import Settings
 from .store import Store, open_store
 
@@ -32,10 +32,14 @@ class Server:
     """Everything that a request needs."""
 
     settings: Settings
-    keys: Keys
+    keys: Keys | Held
     store: Store
     allowed: AlgorithmPolicy
     clock: Clock = utc_now
+
+    def at_this_moment(self) -> Server:
+        """The same server, which another command's rollover does not change while a request is answered."""
+        return replace(self, keys=Held(self.keys.pki()))
 
     @property
     def pki(self) -> Pki:
