@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime as dt
 import hmac
 import secrets
@@ -38,6 +39,8 @@ def create(server: Server, count: int) -> tuple[list[str], int]:
     Raises ServerError when too many would be outstanding.
     """
     now, settings, otp_key = server.clock(), server.settings, server.pki.otp_key
+    if count > settings.otp_outstanding:
+        raise ServerError(f"{count} one-time passwords are more than the setting otp_outstanding allows at a time.")
     passwords = [_new() for _number in range(count)]
     expires = epoch(now + dt.timedelta(minutes=settings.otp_minutes))
     server.store.challenges.add(
@@ -57,9 +60,10 @@ def _new() -> str:
 def reusable(server: Server) -> str:
     """The password of the modes single and static, which may be shown again; a single one is made when first needed.
 
-    Raises StateError when none was set, or when it was encrypted under another server's key.
+    Raises StateError when none was set, or when it was encrypted under another server's key, ServerError when the mode
+    is another one.
     """
-    kind, store, otp_key = server.settings.challenge, server.store.challenges, server.pki.otp_key
+    kind, store, otp_key = _kind(server), server.store.challenges, server.pki.otp_key
     sealed = store.kept(kind)
     if sealed is None:
         if kind != "single":
@@ -69,23 +73,35 @@ def reusable(server: Server) -> str:
     return _unseal(otp_key, kind, sealed)
 
 
-def set_reusable(server: Server, password: str | None) -> str:
-    """Replace the password of the modes single (by a new one) and static (by `password`); the one that counts now.
-
-    Raises ServerError when the mode has none, or has no use for the one that is given.
-    """
+def _kind(server: Server) -> str:
     kind = server.settings.challenge
     if kind not in ("single", "static"):
-        raise ServerError(f"The setting challenge is {kind}: there is no lasting password to set.")
+        raise ServerError(f"The setting challenge is {kind}: there is no lasting challenge password.")
+    return kind
+
+
+def set_reusable(server: Server, password: str | None) -> tuple[str, bool]:
+    """Replace the password of the modes single (by a new one) and static (by `password`).
+
+    (the one that counts now, whether it is another one than before). Raises ServerError when the mode has none, or has
+    no use for the one that is given.
+    """
+    kind, store, otp_key = _kind(server), server.store.challenges, server.pki.otp_key
     if (kind == "static") != (password is not None):
         raise ServerError(
             "A static challenge password is given with --file; a single one is made by the server and takes no --file."
         )
+    if password is not None and not password.isprintable():
+        raise ServerError("The challenge password has a line break or another character in it that is not printable.")
     if password is not None and not password:
         raise ServerError("The challenge password is empty.")
     chosen = password or _new()
-    server.store.challenges.keep(kind, _seal(server.pki.otp_key, kind, chosen), replace=True)
-    return chosen
+    before = store.kept(kind)
+    with contextlib.suppress(StateError):  # one that cannot be decrypted is replaced
+        if before is not None and _unseal(otp_key, kind, before) == chosen:
+            return chosen, False
+    store.keep(kind, _seal(otp_key, kind, chosen), replace=True)
+    return chosen, True
 
 
 def _cipher(otp_key: bytes) -> AESGCM:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .. import challenges
+from ..errors import ServerError
 from ..store import epoch
 from . import Arguments, Command, Outcome, columns, moment, opened, option, positive
 
@@ -50,10 +51,17 @@ def _challenge_set(state: Path, arguments: Arguments) -> Outcome:
     """Replace the challenge password: by a given one (mode static), or by a new one of the server's (mode single)."""
     given = None
     if arguments.file is not None:
-        given = arguments.file.read_text(encoding="utf-8").strip("\r\n")
+        given = _read(arguments.file)
     with opened(state) as server:
-        password = challenges.set_reusable(server, given)
-    return Outcome({"changed": True, "password": password}, [password])
+        password, changed = challenges.set_reusable(server, given)
+    return Outcome({"changed": changed, "password": password}, [password])
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise ServerError(f"{file} is not a text in UTF-8.") from None
 
 
 COMMANDS = (

@@ -96,12 +96,15 @@ class Challenges:
 
     def keep(self, kind: str, sealed: str, *, replace: bool) -> bool:
         """Store an encrypted secret; False when there is one already that is not to be replaced."""
+        if replace and self._change(kind, sealed):
+            return True
         try:
             with self._database.writing() as connection:
-                values = {"kept": _KEPT + kind, "sealed": sealed}
-                if replace and connection.execute(_CHANGE_KEPT, values).rowcount:
-                    return True
                 connection.execute(sa.insert(meta), {"name": _KEPT + kind, "value": sealed})
-        except IntegrityError:
-            return False
+        except IntegrityError:  # somebody else was faster; from then on there is one
+            return replace and self._change(kind, sealed)
         return True
+
+    def _change(self, kind: str, sealed: str) -> bool:
+        with self._database.writing() as connection:
+            return connection.execute(_CHANGE_KEPT, {"kept": _KEPT + kind, "sealed": sealed}).rowcount == 1
