@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import json
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,10 @@ for _folder in (_HERE, _HERE.parents[2] / "roles" / "scep_server" / "files"):
 
 from scep_device import Bench, Clock, Device, ServedNew, ServedWith, new_key  # noqa: E402
 
-from scep_server import authority, pki  # noqa: E402
+from scep_server import authority, cli, commands, pki, serve  # noqa: E402
 from scep_server.authority import Authority  # noqa: E402
+from scep_server.commands import ca, setup  # noqa: E402
+from scep_server.server import open_server  # noqa: E402
 from scep_server.settings import Settings, parse, save  # noqa: E402
 from scep_server.store import database  # noqa: E402
 
@@ -70,9 +74,15 @@ def state(initialised: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def bench(state: Path) -> Iterator[Bench]:
+def clock() -> Clock:
+    """The time of this test, for the server and for commands."""
+    return Clock(START)
+
+
+@pytest.fixture
+def bench(state: Path, clock: Clock) -> Iterator[Bench]:
     """The server on this state folder."""
-    bench = Bench(state, Clock(START))
+    bench = Bench(state, clock)
     yield bench
     bench.close()
 
@@ -99,3 +109,35 @@ def served_new(tmp_path: Path) -> Iterator[ServedNew]:
             return opened.enter_context(contextlib.closing(Bench(folder, Clock(START))))
 
         yield serve
+
+
+@pytest.fixture
+def people(
+    capsys: pytest.CaptureFixture[str], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[int, list[str], str]]:
+    """Run a command as people do: (exit code, lines of stdout, stderr)."""
+    monkeypatch.setattr(commands, "open_server", partial(open_server, clock=clock))
+    for module in (ca, setup, serve):
+        monkeypatch.setattr(module, "utc_now", clock)
+
+    def people(state: Path, *words: str) -> tuple[int, list[str], str]:
+        status = cli.main(["--state", str(state), *words])
+        captured = capsys.readouterr()
+        assert bool(captured.err) == (status in (1, 2)), captured.err
+        assert "not foreseen" not in captured.err, captured.err
+        return status, captured.out.splitlines(), captured.err
+
+    return people
+
+
+@pytest.fixture
+def run(people: Callable[..., tuple[int, list[str], str]]) -> Callable[..., tuple[int, dict[str, Any]]]:
+    """Run a command with --json: (exit code, result). What went wrong is in the result as well."""
+
+    def run(state: Path, *words: str) -> tuple[int, dict[str, Any]]:
+        status, (line,), error = people(state, *words, "--json")
+        result = json.loads(line)
+        assert ("error" in result) == bool(error)
+        return status, result
+
+    return run

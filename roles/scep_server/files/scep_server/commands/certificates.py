@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,17 @@ from ..server import Server
 from ..store import epoch
 from ..store.audit import Record
 from ..store.certificates import STATES
-from . import Arguments, Command, Outcome, columns, moment, opened, option, positive
+from . import Arguments, Command, Outcome, columns, moment, opened, option, positive, words
 
 UNSPECIFIED = "unspecified"
 
 
 def serial(text: str) -> str:
     """For argparse: a serial number in hexadecimal, colons allowed, as the database has it."""
-    return serial_text(int(text.replace(":", ""), 16))
+    digits = text.replace(":", "")
+    if not re.fullmatch("[0-9A-Fa-f]{1,40}", digits):  # 20 octets at most (RFC 5280 section 4.1.2.2)
+        raise ValueError
+    return serial_text(int(digits, 16))
 
 
 def _row(row: dict[str, Any], now: int) -> dict[str, Any]:
@@ -96,7 +100,7 @@ COMMANDS = (
         _list,
         (
             option("--state", dest="state_of_certificate", choices=tuple(STATES), help="only those"),
-            option("--subject", metavar="TEXT", help="only those with this text in their subject"),
+            option("--subject", type=words, metavar="TEXT", help="only those with this text in their subject"),
             option("--limit", type=positive, default=100, metavar="N", help="the newest N (default: 100)"),
         ),
     ),

@@ -6,13 +6,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .. import approval
 from ..certificate import serial_text
+from ..errors import ServerError
+from ..server import Server
 from ..store.answers import STATES
-from . import Arguments, Command, Outcome, columns, moment, opened, option, positive
+from . import Arguments, Command, Outcome, columns, moment, opened, option, positive, words
+
+T = TypeVar("T")
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
@@ -35,16 +40,38 @@ def _list(state: Path, arguments: Arguments) -> Outcome:
 def _approve(state: Path, arguments: Arguments) -> Outcome:
     """Issue the certificates; their clients get them with the next CertPoll."""
     with opened(state) as server:
-        serials = [serial_text(approval.approve(server, number).serial_number) for number in arguments.id]
-    return Outcome({"changed": True, "serials": serials}, [f"Issued {serial}" for serial in serials])
+        done, errors = _each(arguments, lambda number: _issued(server, number))
+    result = {"changed": bool(done), "approved": list(done), "serials": list(done.values())}
+    return _partly(result, [f"Issued {serial}" for serial in done.values()], errors)
+
+
+def _issued(server: Server, number: int) -> str:
+    return serial_text(approval.approve(server, number).serial_number)
 
 
 def _deny(state: Path, arguments: Arguments) -> Outcome:
     """Refuse the requests; their clients are told the reason."""
     with opened(state) as server:
-        for number in arguments.id:
-            approval.deny(server, number, arguments.reason)
-    return Outcome({"changed": True}, [f"Denied {number}" for number in arguments.id])
+        done, errors = _each(arguments, lambda number: approval.deny(server, number, arguments.reason))
+    return _partly({"changed": bool(done), "denied": list(done)}, [f"Denied {number}" for number in done], errors)
+
+
+def _each(arguments: Arguments, decide: Callable[[int], T]) -> tuple[dict[int, T], list[str]]:
+    """(what came out for each request, what was wrong with the others): one wrong id keeps no other from its answer."""
+    done: dict[int, T] = {}
+    errors = []
+    for number in dict.fromkeys(arguments.id):
+        try:
+            done[number] = decide(number)
+        except ServerError as error:
+            errors.append(str(error))
+    return done, errors
+
+
+def _partly(result: dict[str, Any], lines: list[str], errors: list[str]) -> Outcome:
+    if errors:
+        result |= {"error": " ".join(errors)}
+    return Outcome(result, lines, int(bool(errors)), errors)
 
 
 def _audit(state: Path, arguments: Arguments) -> Outcome:
@@ -76,7 +103,7 @@ COMMANDS = (
     Command(
         ("requests", "deny"),
         _deny,
-        (_IDS, option("--reason", default="", metavar="TEXT", help="what the client is told")),
+        (_IDS, option("--reason", type=words, default="", metavar="TEXT", help="what the client is told")),
     ),
     Command(
         ("audit",),
