@@ -123,7 +123,7 @@ def _told(about: str, check: Check | None = None) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """All settings, checked. Those marked (init) are read when the CA is made and mean nothing afterwards."""
+    """All settings, checked. Those marked (init) are read when a CA is made; one that is there stays as it is."""
 
     ca_subject: str = field(
         default="CN=netcert.ndes test CA", metadata=_told("(init) Subject of the CA, RFC 4514.", _subject)

@@ -1,0 +1,63 @@
+"""The documentation says what the server has: every command with its options, and every setting."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from scep_server import cli
+from scep_server.commands import Command
+from scep_server.settings import table
+from support import settings_page
+
+ROLE = Path(__file__).resolve().parents[3] / "roles" / "scep_server"
+_ROW = re.compile(r"^\| `([^`]+)` \| .+ \|$", re.MULTILINE)
+_OPTION = re.compile(r"--[a-z-]+")
+_WORDS = re.compile(r"[a-z]+(?: [a-z]+)*")
+
+
+def described() -> dict[str, set[str]]:
+    """The options of each command, as the table in the role's README has them."""
+    section = (ROLE / "README.md").read_text(encoding="utf-8").partition("| Command |")[2].partition("\n\n")[0]
+    found = [(_WORDS.match(synopsis), synopsis) for synopsis in _ROW.findall(section)]
+    return {words[0]: set(_OPTION.findall(synopsis)) for words, synopsis in found if words is not None}
+
+
+def options(command: Command) -> set[str]:
+    """The options of a command, as its parser has them."""
+    return {name for names, _details in command.options for name in names if name.startswith("--")}
+
+
+def test_readme_has_exactly_the_commands_of_the_parser() -> None:
+    assert described() == {" ".join(command.words): options(command) for command in cli.COMMANDS}
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS, ids=lambda command: " ".join(command.words))
+def test_every_command_has_a_help(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main(["--state", "x", *command.words, "--help"])
+    assert end.value.code == 0
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in options(command)) and "--json" in printed
+    assert (command.run.__doc__ or "").split()[0] in printed
+
+
+def test_the_guide_has_every_setting() -> None:
+    committed = settings_page.PAGE.read_text(encoding="utf-8")
+    if committed != settings_page.page():
+        pytest.fail(
+            f"{settings_page.PAGE.name} is not what the settings are: run '{settings_page.COMMAND}'", pytrace=False
+        )
+
+
+def test_the_role_names_every_setting() -> None:
+    specification = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
+    role = specification["argument_specs"]["main"]["options"]
+    text = " ".join(role["scep_server_settings"]["description"])
+    names = [name for name, _default, _about in table()]
+    assert sorted(set(re.findall(r"C\(([a-z_0-9]+)\)", text))) == sorted(
+        name for name in names if f"scep_server_{name}" not in role
+    )
