@@ -29,7 +29,7 @@ from scep_server.authority import Authority  # noqa: E402
 from scep_server.commands import ca, setup  # noqa: E402
 from scep_server.server import open_server  # noqa: E402
 from scep_server.settings import Settings, parse, save  # noqa: E402
-from scep_server.store import database  # noqa: E402
+from scep_server.store import Store, database, open_store  # noqa: E402
 
 START = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
 
@@ -109,6 +109,14 @@ def served_new(tmp_path: Path) -> Iterator[ServedNew]:
             return opened.enter_context(contextlib.closing(Bench(folder, Clock(START))))
 
         yield serve
+
+
+@pytest.fixture
+def opened(state: Path) -> Iterator[Store]:
+    """The store alone, for many threads."""
+    opened = open_store("", state, 16)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

@@ -7,53 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
 
 import pytest
 import sqlalchemy as sa
+from stored import NOW, key, record, row, together
 
 from scep_server.errors import ServerError, StateError, StoreBusy
 from scep_server.store import Store, database, open_store
-from scep_server.store.answers import Issued, Key
-from scep_server.store.audit import Record
-
-NOW = 1_780_000_000
-T = TypeVar("T")
-
-
-@pytest.fixture
-def opened(state: Path) -> Iterator[Store]:
-    opened = open_store("", state, 16)
-    yield opened
-    opened.close()
-
-
-def row(serial: int, key: Key, generation: int = 0) -> dict[str, Any]:
-    return {
-        "serial": f"{serial:032x}",
-        "issuer": "0123456789abcdef",
-        "der": b"certificate",
-        "subject": "CN=x",
-        "not_before": NOW,
-        "not_after": NOW + 1000,
-        "issued": NOW,
-        "transaction_id": key.transaction_id,
-        "signer_key": key.signer_key,
-        "request_digest": key.request_digest,
-        "generation": generation,
-    }
-
-
-def key(number: int) -> Key:
-    return Key(f"T{number}", b"k" * 32, number.to_bytes(32, "big"))
-
-
-def record(outcome: str = "issued") -> Record:
-    return Record(NOW, "192.0.2.1", "PKCS_REQ", "T", outcome)
+from scep_server.store.answers import Issued
 
 
 def add_password(opened: Store, mac: bytes, *, expires: int = NOW + 60) -> int:
@@ -61,18 +23,6 @@ def add_password(opened: Store, mac: bytes, *, expires: int = NOW + 60) -> int:
     found = opened.challenges.find(mac)
     assert found is not None
     return found.id
-
-
-def together(count: int, work: Callable[[int], T]) -> list[T]:
-    """Run `work` in as many threads, which all start at the same moment."""
-    barrier = threading.Barrier(count)
-
-    def start(number: int) -> T:
-        barrier.wait()
-        return work(number)
-
-    with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(start, range(count)))
 
 
 def _raw(state: Path) -> contextlib.closing[sqlite3.Connection]:
