@@ -35,8 +35,9 @@ class Leg:
 # server (Python 3.11). So whatever lies in this folder has to do with module_utils and pytest alone.
 LOWEST = "tests/unit/plugins/module_utils"
 
-# The heavy tests of the server run once; they have nothing to do with ansible-core.
+# The tests of the server run once: it has nothing to do with ansible-core.
 LOAD = "tests/integration/server/load"
+SERVER = "tests/unit/server"
 INTEGRATION = pytest("tests/integration", f"--ignore={LOAD}")
 
 MANAGED: tuple[Version, ...] = ((3, 9), (3, 11), (3, 13))
@@ -56,7 +57,7 @@ LEGS: tuple[Leg, ...] = (
     Leg("sanity-2.19", "ansible-test sanity, core 2.19", "core-2.19", sanity, ("shellcheck",), also=MANAGED),
     Leg("lint", "ruff, mypy, shellcheck", "main", tasks.lint, ("shellcheck",), fast=True),
     Leg("unit-newest", "unit tests, newest Python and libraries", "main", pytest("tests/unit"), OPENSSL, fast=True),
-    Leg("unit-2.19", "unit tests, core 2.19", "core-2.19", pytest("tests/unit"), OPENSSL),
+    Leg("unit-2.19", "unit tests, core 2.19", "core-2.19", pytest("tests/unit", f"--ignore={SERVER}"), OPENSSL),
     Leg("unit-lowest", "unit tests of module_utils, Python 3.9, oldest libraries", "lowest", pytest(LOWEST), OPENSSL),
     Leg("interop", "other SCEP clients and servers", "main", pytest("tests/interop"), PEERS),
     Leg("molecule", "scenarios end to end", "main", molecule("--all", "--exclude=second_host"), OPENSSL),

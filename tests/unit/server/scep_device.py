@@ -226,7 +226,7 @@ class Bench:
     def roll_over(self, coming: Authority) -> None:
         """Let another CA issue from now on."""
         pki.add_next(self.state, coming)
-        pki.activate_next(self.state)
+        pki.activate_next(self.state, self.clock())
 
     def refusal(self, request: Request) -> Reply:
         """The CertRep FAILURE that the request gets, with a sentence."""

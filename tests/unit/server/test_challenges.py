@@ -27,7 +27,7 @@ def password_of(bench: Bench) -> str:
     if mode == "one_time":
         return bench.passwords()[0]
     if mode == "static":
-        return challenges.set_reusable(bench.server, "correct horse")
+        return challenges.set_reusable(bench.server, "correct horse")[0]
     return challenges.reusable(bench.server)
 
 
@@ -93,7 +93,7 @@ def test_single_is_made_by_a_request_if_need_be(served_with: ServedWith, device:
 def test_single_is_replaced(served_with: ServedWith, device: Device) -> None:
     bench = served_with(challenge="single")
     before = challenges.reusable(bench.server)
-    after = challenges.set_reusable(bench.server, None)
+    after, _changed = challenges.set_reusable(bench.server, None)
     assert before != after == challenges.reusable(bench.server)
     assert bench.refused(bench.request(device, before)) is FailInfo.BAD_REQUEST
 

@@ -143,8 +143,8 @@ def test_a_next_ca_whose_keys_are_damaged(bench: Bench, device: Device, coming: 
     pki.add_next(bench.state, coming)
     key = bench.state / "pki" / coming.id / "ca.key"
     whole = key.read_bytes()
+    pki.activate_next(bench.state, bench.clock())
     key.write_bytes(b"")
-    pki.activate_next(bench.state)
     assert issued_by(bench.issued(device).certificate, before.ca.certificate, LENIENT)
     key.write_bytes(whole)
     assert issued_by(bench.issued(device).certificate, coming.ca.certificate, LENIENT), "as soon as they are there"
