@@ -34,11 +34,14 @@ def write_backup(state: Path, checked: Settings, target: Path) -> bool:
 
 
 def _write(state: Path, checked: Settings, target: Path) -> bool:
-    beside = {"dir": target.absolute().parent, "prefix": f".{target.name}."}
-    handle, draft = tempfile.mkstemp(**beside)  # mode 0600
+    parent, prefix = target.absolute().parent, f".{target.name}."
+    handle, draft = tempfile.mkstemp(dir=parent, prefix=prefix)  # mode 0600
     try:
         with os.fdopen(handle, "wb") as stream:
-            with tarfile.open(fileobj=stream, mode="w:gz") as archive, tempfile.TemporaryDirectory(**beside) as folder:
+            with (
+                tarfile.open(fileobj=stream, mode="w:gz") as archive,
+                tempfile.TemporaryDirectory(dir=parent, prefix=prefix) as folder,
+            ):
                 archive.add(state / pki.FOLDER, arcname=pki.FOLDER, recursive=False)
                 for path in pki.paths(state):
                     archive.add(path, arcname=path.relative_to(state))
@@ -57,7 +60,7 @@ def _write(state: Path, checked: Settings, target: Path) -> bool:
         raise ServerError(f"The database cannot be copied: {error}.") from None
     finally:
         Path(draft).unlink(missing_ok=True)
-    sync_folder(target.absolute().parent)
+    sync_folder(parent)
     return not checked.database
 
 
