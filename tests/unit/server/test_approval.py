@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from ansible_collections.netcert.ndes.plugins.module_utils.scep import asn1
+from ansible_collections.netcert.ndes.plugins.module_utils.scep import asn1, cms
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import issued_by
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo, MessageType, PkiStatus
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.requests import Identity, Request
@@ -77,6 +77,17 @@ def test_a_denial_with_a_reason_that_is_no_text(by_hand: Bench, device: Device) 
     signer, request, request_id = pend(by_hand, device)
     deny(by_hand.server, request_id, "\udcff")
     assert by_hand.refused(by_hand.poll(signer, request.transaction_id)) is FailInfo.BAD_REQUEST
+
+
+@pytest.mark.parametrize(("empty_reply", "content"), [("absent", None), ("empty", b"")])
+def test_the_content_of_replies_that_have_none(
+    served_with: ServedWith, device: Device, empty_reply: str, content: bytes | None
+) -> None:
+    bench = served_with(approval="all", empty_reply=empty_reply)
+    for password, status in ((bench.passwords()[0], PkiStatus.PENDING), ("wrong", PkiStatus.FAILURE)):
+        request = bench.request(device, password)
+        assert bench.answer(request).status is status
+        assert cms.read_signed_data(bench.post(request.message).body).content == content
 
 
 @pytest.mark.parametrize("approval", ["enrolment", "all"])
