@@ -61,19 +61,20 @@ _PARTS = {
     FORMATS: ("Formats", ("reads", "writes")),
 }
 
-# The request whose success is the proof of each kind of conversation.
+# The request whose success is the proof of each kind of conversation, with its name where clients differ in it.
 _KINDS = {
-    "enrols": {"PKCS_REQ"},
-    "renews": {"RENEWAL_REQ", "PKCS_REQ"},
-    "polls": {"CERT_POLL", "PKCS_REQ"},
-    "asks": {"GET_CERT", "GET_CRL"},
+    "enrols": {"PKCS_REQ": ""},
+    "renews": {"RENEWAL_REQ": "RenewalReq", "PKCS_REQ": "PKCSReq"},
+    "polls": {"CERT_POLL": "CertPoll", "PKCS_REQ": "PKCSReq"},
+    "asks": {"GET_CERT": "GetCert", "GET_CRL": "GetCRL"},
 }
 
 _HEAD = """\
 # What works with what
 
-Made by `make matrix` from what the tests in `tests/interop` saw; not written by hand. Methods, ciphers and digests were
-read from the messages on their way; `request / reply` where the two differ. A dash: no test says anything.
+Made by `make matrix` from what the tests in `tests/interop` saw; not written by hand. Message types, methods, ciphers
+and digests were read from the messages on their way; `request / reply` where the two differ. A dash: no test says
+anything.
 """
 
 
@@ -152,14 +153,21 @@ def _cell(does: str, entries: list[Entry]) -> str:
     if not entries:
         return "-"
     remarks = sorted({entry["how"] for entry in entries if entry["how"]})
-    good = [
-        exchange
-        for entry in entries
-        for exchange in entry["exchanges"]
-        if exchange["request"]["kind"] in _KINDS.get(does, ()) and (exchange["reply"] or {}).get("status") == "SUCCESS"
+    kinds = _KINDS.get(does, {})
+    good = [exchange for entry in entries for exchange in entry["exchanges"] if _proves(does, exchange)]
+    seen = [
+        _joined(kinds[exchange["request"]["kind"]] for exchange in good),
+        _joined(exchange["method"] for exchange in good),
+        *(_both(good, what) for what in ("cipher", "digest")),
     ]
-    seen = [_joined(exchange["method"] for exchange in good), *(_both(good, what) for what in ("cipher", "digest"))]
     return "; ".join([*filter(None, seen), *remarks]) or "yes"
+
+
+def _proves(does: str, exchange: Exchange) -> bool:
+    """Whether it is an exchange of the kind that is claimed, and not, say, the enrolment before a renewal."""
+    request, reply = exchange["request"], exchange["reply"] or {}
+    wanted = request["kind"] in _KINDS.get(does, {}) and reply.get("status") == "SUCCESS"
+    return wanted and (does not in ("enrols", "renews") or request["renewing"] == (does == "renews"))
 
 
 def _both(exchanges: list[Exchange], what: str) -> str:

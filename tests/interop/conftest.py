@@ -12,7 +12,10 @@ messages went over the wire is not stated but seen, by the relay between client 
 from __future__ import annotations
 
 import json
+import subprocess
+import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,7 +23,7 @@ from typing import Any
 import pytest
 
 from support.relay import Exchange, relayed
-from support.servers import MicromdmServer, OurServer, micromdm_server, our_server
+from support.servers import PATIENCE, MicromdmServer, OurServer, micromdm_server, our_server
 from toolchain import matrix
 
 RESULTS = pytest.StashKey[matrix.Results]()
@@ -87,20 +90,50 @@ def _seen(request: pytest.FixtureRequest, exchanges: list[Exchange]) -> Iterator
     request.node.stash[SEEN] = [asdict(exchange) for exchange in exchanges[before:]]
 
 
+@pytest.fixture
+def until_pending(exchanges: list[Exchange]) -> Callable[[str], None]:
+    """Wait until a request of this kind, in this test, was answered with PENDING."""
+    before = len(exchanges)
+
+    def wait(kind: str) -> None:
+        end = time.monotonic() + PATIENCE * 2
+        while not any(
+            one.request.kind == kind and one.reply is not None and one.reply.status == "PENDING"
+            for one in exchanges[before:]
+        ):
+            assert time.monotonic() < end, f"no {kind} was answered with PENDING: {exchanges[before:]}"
+            time.sleep(0.05)
+
+    return wait
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, exchanges: list[Exchange]) -> Iterator[OurServer]:
+def servers(tmp_path_factory: pytest.TempPathFactory, exchanges: list[Exchange]) -> Iterator[Callable[..., OurServer]]:
+    """Our server with these settings, behind a relay; one for each set of settings, as long as the module lasts."""
+    started: dict[tuple[tuple[str, object], ...], OurServer] = {}
+    with ExitStack() as stack:
+
+        def serve(**settings: Any) -> OurServer:
+            which = tuple(sorted(settings.items()))
+            if which not in started:
+                state = tmp_path_factory.mktemp("server") / "state"
+                running = stack.enter_context(our_server(state, **settings))
+                started[which] = stack.enter_context(relayed(running, exchanges))
+            return started[which]
+
+        yield serve
+
+
+@pytest.fixture(scope="module")
+def server(servers: Callable[..., OurServer]) -> OurServer:
     """Our server with its defaults."""
-    state = tmp_path_factory.mktemp("server") / "state"
-    with our_server(state) as running, relayed(running, exchanges) as watched:
-        yield watched
+    return servers()
 
 
 @pytest.fixture(scope="module")
-def legacy_server(tmp_path_factory: pytest.TempPathFactory, exchanges: list[Exchange]) -> Iterator[OurServer]:
+def legacy_server(servers: Callable[..., OurServer]) -> OurServer:
     """Our server for clients that know single DES and SHA-1 alone."""
-    state = tmp_path_factory.mktemp("legacy") / "state"
-    with our_server(state, legacy_algorithms=True) as running, relayed(running, exchanges) as watched:
-        yield watched
+    return servers(legacy_algorithms=True)
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +147,19 @@ def scepserver(
         relayed(running, exchanges) as watched,
     ):
         yield watched
+
+
+@pytest.fixture
+def openssl(need_command: Callable[[str, str], Path], tmp_path: Path) -> Callable[..., bytes]:
+    """Run openssl in a folder of its own; its stdout, or a failed test with its stderr."""
+    command = need_command("openssl", "openssl")
+
+    def run(*arguments: str, stdin: bytes = b"") -> bytes:
+        done = subprocess.run([command, *arguments], input=stdin, capture_output=True, cwd=tmp_path, check=False)
+        assert done.returncode == 0, (arguments, done.stderr.decode())
+        return done.stdout
+
+    return run
 
 
 @pytest.fixture

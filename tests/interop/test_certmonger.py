@@ -2,18 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""certmonger at our server: the daemon as a user's own, on a bus of its own; the system bus is not touched."""
+"""certmonger at our server."""
 
 from __future__ import annotations
 
-import os
-import re
-import select
-import signal
-import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -26,95 +19,15 @@ from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates imp
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
+from support.certmonger import DAEMON, Certmonger, Tracked, running
 from support.pki import common_name
-from support.servers import PATIENCE, OurServer
+from support.relay import Exchange
+from support.servers import OurServer
 
-DAEMON = "/usr/lib/certmonger/certmonger-session"
-# dbus-run-session ends the bus when the daemon ends, so the daemon's process id is all that is needed to end both.
-START = 'echo "$$ $DBUS_SESSION_BUS_ADDRESS"; exec "$0" -s -n >&2'
-
-
-@dataclass(frozen=True)
-class Tracked:
-    """What certmonger says of one request: its state and the reason for it, if there is one."""
-
-    status: str
-    error: str
-
-
-class Certmonger:
-    """The daemon, running, with `folder` as its home. Nicknames of CAs and identifiers of requests are used once."""
-
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        self.folder = folder
-        self._environment = environment
-
-    def __call__(self, *words: object) -> subprocess.CompletedProcess[str]:
-        """getcert WORDS."""
-        verb, *rest = map(str, words)
-        command = ["getcert", verb, "--session", *rest]
-        return subprocess.run(
-            command, env=self._environment, capture_output=True, text=True, check=False, timeout=PATIENCE * 2
-        )
-
-    def add(self, ca: str, url: str, *more: object) -> None:
-        """Make a SCEP server known under the nickname `ca`."""
-        done = self("add-scep-ca", "-c", ca, "-u", url, *more)
-        assert done.returncode == 0, (done.stdout, done.stderr)
-
-    def request(self, ca: str, identifier: str, password: str, *more: object) -> Tracked:
-        """Let it make a key, enrol and wait for the end: IDENTIFIER.key and .pem in the folder."""
-        files = ["-k", self.path(identifier, "key"), "-f", self.path(identifier, "pem")]
-        names = ["-N", f"CN={identifier},O=Example", "-D", f"{identifier}.example.com", "-L", password]
-        self("request", "-c", ca, "-I", identifier, *files, *names, "-w", *more)
-        return self.tracked(identifier)
-
-    def tracked(self, identifier: str) -> Tracked:
-        """How the request stands."""
-        listed = self("list", "-i", identifier).stdout
-
-        def field(name: str) -> str:
-            found = re.search(rf"^\s*{name}: (.*)$", listed, re.MULTILINE)
-            return found[1] if found else ""
-
-        return Tracked(field("status"), field("ca-error"))
-
-    def path(self, identifier: str, suffix: str) -> Path:
-        """One of the request's files."""
-        return self.folder / f"{identifier}.{suffix}"
-
-
-@contextmanager
-def running(folder: Path) -> Iterator[Certmonger]:
-    """The daemon and its bus, for as long as it is needed."""
-    environment = {"HOME": str(folder), "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
-    with (folder / "certmonger.log").open("wb") as log:
-        process = subprocess.Popen(
-            ["dbus-run-session", "--", "sh", "-c", START, DAEMON],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            start_new_session=True,
-        )
-    assert process.stdout is not None
-    daemon = 0
-    try:
-        ready, _none, _neither = select.select([process.stdout], [], [], PATIENCE)
-        assert ready, "no bus came up"
-        number, address = process.stdout.readline().decode().split()
-        daemon = int(number)
-        yield Certmonger(folder, {**environment, "DBUS_SESSION_BUS_ADDRESS": address})
-    finally:
-        try:
-            if daemon:
-                os.kill(daemon, signal.SIGTERM)
-                process.wait(PATIENCE)
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait(PATIENCE)
-            process.stdout.close()
+Servers = Callable[..., OurServer]
+GOOD = Tracked("MONITORING", "")
+TOLD = "Transaction either is not permitted or is not supported by server."
+"""certmonger's words for badRequest."""
 
 
 @pytest.fixture(scope="module")
@@ -128,8 +41,8 @@ def certmonger(
         yield started
 
 
-def check_issued(certmonger: Certmonger, server: OurServer, identifier: str) -> None:
-    """The files of an enrolment that went well: a certificate of our CA, as asked for, and its key."""
+def check_issued(certmonger: Certmonger, server: OurServer, identifier: str) -> x509.Certificate:
+    """The certificate of an enrolment that went well: from our CA, as asked for, for the key beside it."""
     issued = load_certificate(certmonger.path(identifier, "pem").read_bytes())
     verify_issued_by(issued, server.ca, policy())
     assert common_name(issued) == identifier
@@ -137,6 +50,7 @@ def check_issued(certmonger: Certmonger, server: OurServer, identifier: str) -> 
     assert names.get_values_for_type(x509.DNSName) == [f"{identifier}.example.com"]
     key = load_pem_private_key(certmonger.path(identifier, "key").read_bytes(), None)
     assert same_key(issued.public_key(), key.public_key())
+    return issued
 
 
 @pytest.mark.interop(peer="certmonger", does="ca", how="fetches them")
@@ -144,7 +58,7 @@ def check_issued(certmonger: Certmonger, server: OurServer, identifier: str) -> 
 def test_certmonger_enrols_with_the_certificates_that_it_fetches(certmonger: Certmonger, server: OurServer) -> None:
     certmonger.add("fetched", server.url)
     tracked = certmonger.request("fetched", "device1", server.password())
-    assert tracked == Tracked("MONITORING", ""), tracked
+    assert tracked == GOOD
     check_issued(certmonger, server, "device1")
 
 
@@ -158,7 +72,7 @@ def test_certmonger_enrols_with_the_certificates_that_it_is_given(
     ra.write_bytes(server.ra_encryption.public_bytes(Encoding.PEM))
     certmonger.add("given", server.url, "-N", ca, "-r", ra)
     tracked = certmonger.request("given", "device2", server.password())
-    assert tracked == Tracked("MONITORING", ""), tracked
+    assert tracked == GOOD
     check_issued(certmonger, server, "device2")
 
 
@@ -167,7 +81,8 @@ def test_certmonger_enrols_with_the_certificates_that_it_is_given(
     peer="certmonger",
     does="password",
     works=False,
-    how="it is not told why, because it cannot verify a reply without content; it says CA_UNREACHABLE",
+    how="without empty_reply=empty it is not told why, because it cannot verify a reply without content; it says "
+    "CA_UNREACHABLE",
 )
 def test_certmonger_with_a_wrong_password_is_refused(certmonger: Certmonger, server: OurServer) -> None:
     certmonger.add("wrong", server.url)
@@ -176,3 +91,112 @@ def test_certmonger_with_a_wrong_password_is_refused(certmonger: Certmonger, ser
     assert "no content" in tracked.error
     assert not certmonger.path("device3", "pem").exists()
     assert "refused with badRequest: challenge password" in (server.state / "scep-server.log").read_text()
+
+
+@pytest.mark.interop(peer="certmonger", does="password", how="with empty_reply=empty told so, it says CA_REJECTED")
+def test_certmonger_with_a_wrong_password_is_told(certmonger: Certmonger, servers: Servers) -> None:
+    certmonger.add("told", servers(empty_reply="empty", renewal=False).url)
+    assert certmonger.request("told", "device4", "0" * 32) == Tracked("CA_REJECTED", TOLD)
+
+
+@pytest.mark.interop(peer="certmonger", does="enrols", how="layouts ra_pair, ra_single, ca_only")
+def test_certmonger_enrols_with_one_ra_certificate(certmonger: Certmonger, servers: Servers) -> None:
+    server = servers(layout="ra_single")
+    certmonger.add("single", server.url)
+    assert certmonger.request("single", "device5", server.password()) == GOOD
+    check_issued(certmonger, server, "device5")
+
+
+@pytest.mark.interop(
+    peer="certmonger",
+    does="ca",
+    works=False,
+    how="in the layout ca_only it verifies no reply with what it fetched; it has to be given the CA's certificate (-N)",
+)
+def test_certmonger_has_to_be_given_a_ca_without_ra(certmonger: Certmonger, servers: Servers, tmp_path: Path) -> None:
+    server = servers(layout="ca_only")
+    certmonger.add("ca-fetched", server.url)
+    tracked = certmonger.request("ca-fetched", "device6", server.password())
+    assert tracked.status == "CA_UNREACHABLE"
+    assert "certificate verify error" in tracked.error
+    (tmp_path / "ca.pem").write_bytes(server.ca.public_bytes(Encoding.PEM))
+    certmonger.add("ca-given", server.url, "-N", tmp_path / "ca.pem")
+    assert certmonger.request("ca-given", "device7", server.password()) == GOOD
+    check_issued(certmonger, server, "device7")
+
+
+@pytest.mark.interop(peer="certmonger", does="renews", how="resubmit with the same key; rekey with a new one")
+@pytest.mark.interop(peer="certmonger", does="renews", how="the used one-time password does no harm")
+def test_certmonger_renews(certmonger: Certmonger, server: OurServer, exchanges: list[Exchange]) -> None:
+    """It signs with the certificate that it has, so that the password that it sends again is not looked at."""
+    certmonger.add("renews", server.url)
+    assert certmonger.request("renews", "device8", server.password()) == GOOD
+    old = check_issued(certmonger, server, "device8")
+    for verb, same in (("resubmit", True), ("rekey", False)):
+        assert certmonger.again(verb, "device8", exchanges) == GOOD
+        new = check_issued(certmonger, server, "device8")
+        assert exchanges[-1].request.renewing
+        assert server.replaces(new) == old.serial_number
+        assert same_key(new.public_key(), old.public_key()) == same
+        old = new
+
+
+@pytest.mark.interop(
+    peer="certmonger",
+    does="renews",
+    works=False,
+    how="with renewal=false and challenge=one_time it is refused, because it sends the used password again",
+)
+def test_certmonger_without_renewal_sends_the_used_password(
+    certmonger: Certmonger, servers: Servers, exchanges: list[Exchange]
+) -> None:
+    server = servers(empty_reply="empty", renewal=False)
+    certmonger.add("no-renewal", server.url)
+    assert certmonger.request("no-renewal", "device9", server.password()) == GOOD
+    old = check_issued(certmonger, server, "device9")
+    for verb in ("resubmit", "rekey"):
+        assert certmonger.again(verb, "device9", exchanges) == Tracked("MONITORING", TOLD)
+        assert exchanges[-1].reply is not None
+        assert exchanges[-1].reply.status == "FAILURE"
+        assert check_issued(certmonger, server, "device9") == old
+    log = (server.state / "scep-server.log").read_text()
+    assert log.count("refused with badRequest: challenge password already used") == 2
+
+
+@pytest.mark.interop(
+    peer="certmonger", does="polls", how="with empty_reply=empty; getcert refresh asks at once; told of a denial"
+)
+@pytest.mark.parametrize(
+    ("identifier", "verb", "end"),
+    [("device10", "approve", GOOD), ("device11", "deny", Tracked("CA_REJECTED", TOLD))],
+    ids=["approved", "denied"],
+)
+def test_certmonger_waits_for_approval(
+    certmonger: Certmonger,
+    servers: Servers,
+    exchanges: list[Exchange],
+    identifier: str,
+    verb: str,
+    end: Tracked,
+) -> None:
+    server = servers(empty_reply="empty", approval="enrolment")
+    certmonger.add(verb, server.url)
+    assert certmonger.request(verb, identifier, server.password()).status == "CA_WORKING"
+    server.decide(verb)
+    assert certmonger.again("refresh", identifier, exchanges) == end
+    if end == GOOD:
+        check_issued(certmonger, server, identifier)
+
+
+@pytest.mark.interop(
+    peer="certmonger",
+    does="polls",
+    works=False,
+    how="without empty_reply=empty it does not learn that it has to wait; it says CA_UNREACHABLE",
+)
+def test_certmonger_cannot_verify_pending_without_content(certmonger: Certmonger, servers: Servers) -> None:
+    server = servers(approval="enrolment")
+    certmonger.add("pending", server.url)
+    tracked = certmonger.request("pending", "device12", server.password())
+    assert tracked.status == "CA_UNREACHABLE"
+    assert "no content" in tracked.error

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,19 +40,6 @@ LEGACY = ("-provider", "legacy", "-provider", "default")
 AT = ("-attime", str(int(NOW.timestamp())))
 
 Run = Callable[..., bytes]
-
-
-@pytest.fixture
-def openssl(need_command: Callable[[str, str], Path], tmp_path: Path) -> Run:
-    """Run openssl in a folder of its own; its stdout, or a failed test with its stderr."""
-    command = need_command("openssl", "openssl")
-
-    def run(*arguments: str, stdin: bytes = b"") -> bytes:
-        done = subprocess.run([command, *arguments], input=stdin, capture_output=True, cwd=tmp_path, check=False)
-        assert done.returncode == 0, (arguments, done.stderr.decode())
-        return done.stdout
-
-    return run
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,10 @@ from urllib.parse import urlsplit
 
 from ansible_collections.netcert.ndes.plugins.module_utils.scep import attributes, cms, constants, wire
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.algorithms import policy
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import load_certificate
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import MessageType, PkiStatus
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.errors import ScepError
+from cryptography import x509
 
 from .servers import PATIENCE
 
@@ -33,12 +35,16 @@ Server = TypeVar("Server", bound=Any)
 
 @dataclass(frozen=True)
 class Message:
-    """What a pkiMessage says without being decrypted; `cipher` is empty when it has no content."""
+    """What a pkiMessage says without being decrypted; `cipher` is empty when it has no content.
+
+    `renewing`: it is signed by a certificate that somebody else issued, not by one made for the occasion.
+    """
 
     kind: str
     digest: str
     cipher: str = ""
     status: str = ""
+    renewing: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,12 @@ def read_message(body: bytes) -> Message:
         _EVERYTHING.digest(signer.digest_oid).label,
         cipher,
         "" if status is None else status.name,
+        status is None and any(_issued(load_certificate(one), signer.sid) for one in signed.certificates),
     )
+
+
+def _issued(certificate: x509.Certificate, signer: cms.CertificateId) -> bool:
+    return signer.names(certificate) and certificate.issuer != certificate.subject
 
 
 @contextmanager

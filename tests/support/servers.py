@@ -42,6 +42,17 @@ class OurServer:
         (found,) = command(self.state, "otp", "create")["passwords"]
         return str(found)
 
+    def decide(self, verb: str, *more: str) -> None:
+        """Approve or deny the one request that waits."""
+        (waiting,) = command(self.state, "requests", "list")["requests"]
+        command(self.state, "requests", verb, str(waiting["id"]), *more)
+
+    def replaces(self, certificate: x509.Certificate) -> int:
+        """The serial number of the certificate that this one renewed."""
+        replaces = command(self.state, "certificates", "show", f"{certificate.serial_number:x}")["replaces"]
+        assert replaces is not None, "it renewed none"
+        return int(replaces, 16)
+
 
 def command(state: Path, *arguments: str) -> dict[str, Any]:
     """Run `scep-server --state STATE ... --json`."""
@@ -60,11 +71,15 @@ def command(state: Path, *arguments: str) -> dict[str, Any]:
 
 
 @contextmanager
-def our_server(state: Path, **settings: object) -> Iterator[OurServer]:
-    """Our server on a free port of loopback."""
+def our_server(state: Path, static: str = "", **settings: object) -> Iterator[OurServer]:
+    """Our server on a free port of loopback; `static` is the password where the setting challenge is that."""
     texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in settings.items()}
     given = [word for name, text in texts.items() for word in ("--set", f"{name}={text}")]
     made = command(state, "init", *given)
+    if static:
+        file = state.with_name("password")
+        file.write_text(static, encoding="utf-8")
+        command(state, "challenge", "set", "--file", str(file))
     started = command(state, "serve", "--daemon", "--bind", "127.0.0.1:0")
     try:
         roles = {role: load_certificate(made[role]["pem"].encode()) for role in ("ca", "ra_encryption", "ra_signing")}

@@ -16,10 +16,12 @@ from toolchain.matrix import Claim, Results
 from toolchain.places import Failure
 
 
-def exchange(kind: str = "PKCS_REQ", status: str = "SUCCESS", cipher: str = "AES-128", reply: str = "") -> Any:
+def exchange(
+    kind: str = "PKCS_REQ", status: str = "SUCCESS", cipher: str = "AES-128", reply: str = "", *, renewing: bool = False
+) -> Any:
     return {
         "method": "POST",
-        "request": {"kind": kind, "digest": "SHA-256", "cipher": cipher, "status": ""},
+        "request": {"kind": kind, "digest": "SHA-256", "cipher": cipher, "status": "", "renewing": renewing},
         "reply": {"kind": "CERT_REP", "digest": "SHA-256", "cipher": reply or cipher, "status": status},
     }
 
@@ -46,6 +48,14 @@ def test_a_cell_tells_what_went_over_the_wire_with_success() -> None:
         "POST; 3DES / single DES, AES-128; SHA-256; a remark",
         *("-", "-", "-", "-"),
     ]
+
+
+def test_a_renewal_is_told_from_the_enrolment_before_it() -> None:
+    first = exchange(cipher="3DES")
+    seen = [first, exchange(kind="PKCS_REQ", renewing=True), exchange(kind="RENEWAL_REQ", renewing=True)]
+    page = page_of((Claim("scepclient", "renews"), True, seen), (Claim("scepclient", "enrols"), True, seen))
+    cells = row(page, "micromdm scepclient")
+    assert cells[2:4] == ["POST; 3DES; SHA-256", "PKCSReq, RenewalReq; POST; AES-128; SHA-256"]
 
 
 def test_what_failed_is_not_said() -> None:
