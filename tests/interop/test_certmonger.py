@@ -90,7 +90,10 @@ def test_certmonger_with_a_wrong_password_is_refused(certmonger: Certmonger, ser
     assert tracked.status == "CA_UNREACHABLE"
     assert "no content" in tracked.error
     assert not certmonger.path("device3", "pem").exists()
-    assert "refused with badRequest: challenge password" in (server.state / "scep-server.log").read_text()
+    assert (
+        "refused with badRequest (the request is not permitted or not supported): challenge password"
+        in (server.state / "scep-server.log").read_text()
+    )
 
 
 @pytest.mark.interop(peer="certmonger", does="password", how="with empty_reply=empty told so, it says CA_REJECTED")

@@ -21,11 +21,11 @@ from ..scep.certificates import self_signed
 from ..scep.constants import PkiStatus
 from ..scep.csr import build_csr
 from ..scep.errors import DecodeError
+from ..scep.failures import explain
 from ..scep.replies import open_reply, select_issued
 from ..scep.requests import Identity, pkcs_req
 from ..scep.trust import CaCertificates, resolve
 from .errors import Refused, TransportError
-from .failures import explain
 from .options import Request, Server
 from .transport import Transport
 

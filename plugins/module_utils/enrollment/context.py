@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from .. import _deps
-from ..scep.errors import ScepError
+from ..scep.errors import BadAlgorithm, ScepError
 from .errors import EnrollmentError, OptionError
+
+_SWITCHES = {"md5": "legacy_algorithms", "des-cbc": "legacy_algorithms", "sha1": "allow_sha1"}
+"""Names of algorithms -> the option that allows them."""
 
 _NAME_OCTETS = 230
 """File systems take 255; the names under which new content waits are longer than those of the files."""
@@ -49,8 +52,16 @@ def perform(driver: Driver, context: Context) -> dict[str, Any]:
         return {"failed": True, "msg": absent}
     try:
         return {"failed": False, **driver(context)}
+    except BadAlgorithm as error:
+        return {"failed": True, "changed": False, "msg": f"{error}{_switches(error)}"}
     except (EnrollmentError, ScepError) as error:
         return {"failed": True, "changed": False, "msg": str(error)}
+
+
+def _switches(error: BadAlgorithm) -> str:
+    """One more sentence, which names the options that allow what the protocol core did not; empty without any."""
+    options = sorted({_SWITCHES[name] for name in error.not_allowed if name in _SWITCHES})
+    return f" {' or '.join(options)} would allow it; a server that can do better is safer." if options else ""
 
 
 def run_module(module: Any, driver: Driver) -> None:

@@ -42,7 +42,7 @@ _ATTEMPTS = 3
 _PAUSE = 0.5
 _CHUNK = 65536
 _HEADERS = {"User-Agent": "netcert.ndes", "Accept-Encoding": "identity"}
-_HINTS = {
+HINTS = {
     401: "it wants a login, which SCEP does not have; url may lead to the administration page",
     403: "it does not let this host in",
     404: "check the path in url; that of NDES ends in /certsrv/mscep/mscep.dll",
@@ -52,7 +52,8 @@ _HINTS = {
     502: "a proxy in front of the server cannot reach it",
     503: "the service is not running, or overloaded",
 }
-_DEFAULT_HINT = "its log should say why"
+"""HTTP statuses -> what to look at first."""
+DEFAULT_HINT = "its log should say why"
 
 
 LONGEST_TIMEOUT = 86400
@@ -176,7 +177,7 @@ class Transport:
             target = response.headers.get("Location", "nowhere").split("?")[0]
             raise _Answered(f"{where} sends {operation} on to {target}; if that is the SCEP server, give it as url.")
         if status != 200:
-            hint = _HINTS.get(status, _DEFAULT_HINT)
+            hint = HINTS.get(status, DEFAULT_HINT)
             raise _Answered(f"{where} answers {operation} with HTTP {status} ({_phrase(status)}); {hint}.")
         body = bytearray()
         for chunk in iter(_reader(response), b""):

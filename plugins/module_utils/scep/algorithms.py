@@ -118,13 +118,13 @@ class AlgorithmPolicy:
         """The cipher with this object identifier; raises BadAlgorithm when unknown or not allowed."""
         cipher = _known(_CIPHER_BY_OID, oid, "cipher")
         if cipher.name not in self.ciphers:
-            raise BadAlgorithm(f"The message is encrypted with {cipher.label}, which is not allowed here.")
+            raise BadAlgorithm(f"The message is encrypted with {cipher.label}, which is not allowed here.", cipher.name)
         return cipher
 
     def allowed_digest(self, digest: Digest) -> Digest:
         """The digest itself; raises BadAlgorithm when it is not allowed."""
         if digest.name not in self.digests:
-            raise BadAlgorithm(f"A signature uses {digest.label}, which is not allowed here.")
+            raise BadAlgorithm(f"A signature uses {digest.label}, which is not allowed here.", digest.name)
         return digest
 
 
@@ -154,7 +154,7 @@ def _best(preference: tuple[str, ...], offered: frozenset[str], allowed: frozens
         if name in offered and name in allowed:
             return name
     names = ", ".join(sorted(table[name].label for name in offered))
-    raise BadAlgorithm(f"The server offers no {what} that is allowed here; it offers {names}.")
+    raise BadAlgorithm(f"The server offers no {what} that is allowed here; it offers {names}.", *sorted(offered))
 
 
 def _known(table: dict[str, Named], oid: str, what: str) -> Named:

@@ -39,9 +39,17 @@ class MessageError(ScepError):
 
 
 class BadAlgorithm(MessageError):
-    """An algorithm is unknown, or known and not allowed."""
+    """An algorithm is unknown, or known and not allowed.
+
+    `not_allowed`: names, as the tables of `algorithms` have them, of those that are merely not allowed. Which switch
+    allows them is known to whoever has switches.
+    """
 
     fail_info = FailInfo.BAD_ALG
+
+    def __init__(self, sentence: str, *not_allowed: str) -> None:
+        super().__init__(sentence)
+        self.not_allowed = not_allowed
 
 
 class BadMessageCheck(MessageError):

@@ -15,6 +15,7 @@ from ansible_collections.netcert.ndes.plugins.module_utils.scep.cacerts import w
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.capabilities import SERVER_WORDS, format_capabilities
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo, MessageType
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.errors import DecodeError, MessageError, NotFound
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.failures import FAIL_INFOS
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.header import RequestHeader
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.requests import open_request
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.wire import CONTENT_TYPES
@@ -120,8 +121,10 @@ def _as_refusal(error: MessageError) -> Refusal:
 
 
 def _refuse(server: Server, asked: Asked, header: RequestHeader, refusal: Refusal, subject: str) -> bytes:
-    reason = printable(f"{refusal.fail_info.camel}: {refusal.reason}")
-    log.info("%s: transaction %s refused with %s", asked.client, printable(header.transaction_id), reason)
+    name, meaning = refusal.fail_info.camel, FAIL_INFOS[refusal.fail_info].meaning
+    why, transaction = printable(refusal.reason), printable(header.transaction_id)
+    log.info("%s: transaction %s refused with %s (%s): %s", asked.client, transaction, name, meaning, why)
+    reason = f"{name}: {refusal.reason}"
     line = record(
         header, asked.client, asked.now, "refused", reason=reason, subject=subject, challenge_id=refusal.challenge_id
     )

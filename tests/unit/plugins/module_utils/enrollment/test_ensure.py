@@ -402,35 +402,25 @@ def offered(*names: str) -> Callable[[Awkward], None]:
 SERVER_FAILURES: dict[str, tuple[Callable[[Awkward], None], str]] = {
     "wrong password": (
         refuse(FailInfo.BAD_REQUEST, text="The challenge password is wrong"),
-        "The server refuses the request with failInfo badRequest: the request is not permitted or not supported "
-        "(it says 'The challenge password is wrong'); the usual cause is a challenge_password that is wrong, used or "
-        "expired; then names, key size or template.",
+        "The server refuses the request with failInfo badRequest (the request is not permitted or not supported); it "
+        "says 'The challenge password is wrong'. Cause: usually a challenge password that is wrong, used or expired; "
+        "then names, key size or template; get a new challenge password, or ask for what the CA allows.",
     ),
     "as NDES refuses": (
-        refuse(FailInfo.BAD_REQUEST, hresult=0x80070057, empty_content=b"\0", include=[]),
-        "The server refuses the request with failInfo badRequest: the request is not permitted or not supported "
-        "(HRESULT 0x80070057); the usual cause is a challenge_password that is wrong, used or expired; then names, key "
-        "size or template.",
+        refuse(FailInfo.BAD_REQUEST, hresult=0x80070490, empty_content=b"\0", include=[]),
+        "The server refuses the request with failInfo badRequest and HRESULT 0x80070490 (ERROR_NOT_FOUND: NDES did not "
+        "find what it looked for). Cause: usually a challenge password that is unknown to NDES, used, expired, or "
+        "forgotten with a restart of its application pool; get a new challenge password and use it at once.",
     ),
-    "clock": (
-        refuse(FailInfo.BAD_TIME),
-        "The server refuses the request with failInfo badTime: the time in the request is too far from the server's; "
-        "compare the clocks of this host and of the server.",
+    "a reply in single DES": (
+        reply(lambda server, request: success(request.header, server.pki.ra_sign, [], cipher="des-cbc")),
+        "The message is encrypted with single DES, which is not allowed here. legacy_algorithms would allow it; a "
+        "server that can do better is safer.",
     ),
-    "algorithm": (
-        refuse(FailInfo.BAD_ALG),
-        "The server refuses the request with failInfo badAlg: an algorithm of the request is unknown there or not "
-        "allowed; compare what the server offers (netcert.ndes.scep_ca_info) with allow_sha1 and legacy_algorithms.",
-    ),
-    "message check": (
-        refuse(FailInfo.BAD_MESSAGE_CHECK),
-        "The server refuses the request with failInfo badMessageCheck: the server could not verify or decrypt the "
-        "request; check that url leads to the server that GetCACert describes, and on NDES that the password is valid.",
-    ),
-    "certificate id": (
-        refuse(FailInfo.BAD_CERT_ID),
-        "The server refuses the request with failInfo badCertId: no certificate there matches the one that the request "
-        "names; check that the certificate comes from this CA.",
+    "a reply with MD5": (
+        reply(lambda server, request: success(request.header, server.pki.ra_sign, [], digest="md5")),
+        "A signature uses MD5, which is not allowed here. legacy_algorithms would allow it; a server that can do "
+        "better is safer.",
     ),
     "HTML for GetCACert": (
         answers("GetCACert", PAGE),
@@ -506,6 +496,14 @@ def test_server_failure(certificate_task: Run, server: Awkward, name: str, earli
     if earlier:
         assert key_and_certificate_match(certificate_task.folder)
     assert server.operations.count("PKIOperation") == (name not in BEFORE_TRUST), "no secret before trust, never twice"
+
+
+def test_sha1_has_a_switch_of_its_own(certificate_task: Run, server: Awkward) -> None:
+    server.answers["GetCACaps"] = Answer(b"SHA-1\nAES")
+    assert sentence(certificate_task, allow_sha1=False) == (
+        "The server offers no digest that is allowed here; it offers SHA-1. allow_sha1 would allow it; a server that "
+        "can do better is safer."
+    )
 
 
 def test_pending(certificate_task: Run, server: Awkward) -> None:
