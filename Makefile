@@ -6,7 +6,7 @@ SECONDS ?= 300
 run = @python=$$(sh dev/find-python.sh) && exec "$$python" dev
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo check test bench fuzz matrix clean
+.PHONY: help venv demo check test bench fuzz matrix errors clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
@@ -31,6 +31,9 @@ fuzz: ## damaged and made-up messages for SECONDS=300 in all; LEGS="request csr"
 
 matrix: ## docs/interop.md anew, of what the last run of the leg interop saw
 	$(run) matrix
+
+errors: ## docs/guides/errors.md anew, of the tables of errors and the source
+	$(run) errors
 
 clean: ## remove what make built: .venv, .cache, build
 	$(run) clean

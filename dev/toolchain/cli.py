@@ -58,6 +58,12 @@ def write_matrix(_names: list[str]) -> int:
     return 0
 
 
+def write_errors(_names: list[str]) -> int:
+    """Make docs/guides/errors.md of the tables and the source."""
+    python = environments.build_main().bin / "python"
+    return subprocess.run([python, "-m", "toolchain.errors"], check=False, cwd=ROOT / "dev").returncode
+
+
 def clean(_names: list[str]) -> int:
     """Remove what the other targets made."""
     for folder in (VENV, CACHE, BUILD):
@@ -73,6 +79,7 @@ TARGETS: dict[str, Callable[[list[str]], int]] = {
     "bench": bench,
     "fuzz": fuzz,
     "matrix": write_matrix,
+    "errors": write_errors,
     "clean": clean,
 }
 
