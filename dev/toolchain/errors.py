@@ -87,7 +87,9 @@ def assign(found: Iterable[Sentence], remedies: Sequence[Remedy] = REMEDIES) -> 
     Raises:
         Failure: A sentence has none or several, or a row has a part that is in no sentence.
     """
-    complaints, assigned, used = [], {}, set()
+    complaints: list[str] = []
+    assigned: dict[Sentence, Remedy] = {}
+    used: set[str] = set()
     for sentence in found:
         rows = [row for row in remedies if _fits(row, sentence)]
         used.update(part for row in rows for part in _fits(row, sentence))
@@ -133,7 +135,7 @@ def page() -> str:
 
 def _rows(assigned: dict[Sentence, Remedy]) -> list[tuple[str, ...]]:
     """One line for each row of the table, with its sentences of this kind, in the order of the table."""
-    lines = []
+    lines: list[tuple[str, ...]] = []
     for remedy in REMEDIES:
         texts = dict.fromkeys(f"`{one.text}`" for one, row in assigned.items() if row is remedy)
         if texts:

@@ -156,3 +156,9 @@ def test_health(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_odd_content_lengths(bench: Bench, length: str, status: int) -> None:
     assert bench.http("POST", POST, b"0" * 10, CONTENT_LENGTH=length).status == status
+
+
+def test_the_log_says_what_the_fail_info_means(bench: Bench, device: Device, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        bench.post(bench.request(device, "wrong").message)
+    assert "refused with badRequest (the request is not permitted or not supported): " in caplog.text
