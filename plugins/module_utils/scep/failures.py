@@ -60,14 +60,14 @@ _FAIL_INFO_TEXTS = (
     (
         FailInfo.BAD_MESSAGE_CHECK,
         "the server could not verify or decrypt the request",
-        "usually a request that was made for the certificates of another server; NDES may also mean a challenge "
-        "password that is not valid",
+        "usually a request that was made for the certificates of another server, or on NDES a challenge password "
+        "that is not valid",
         "check that the URL leads to the server that answers GetCACert, and on NDES get a new challenge password",
     ),
     (
         FailInfo.BAD_REQUEST,
         "the request is not permitted or not supported",
-        "usually a challenge password that is wrong, used or expired; then names, key size or template",
+        "usually a challenge password that is wrong, used or expired, otherwise names, key size or template",
         "get a new challenge password, or ask for what the CA allows",
     ),
     (
@@ -94,7 +94,7 @@ HRESULTS: dict[int, Hresult] = {
             0x80004005,
             "E_FAIL",
             "an error that Microsoft gives no more exact code",
-            "not known from the code; it was seen where the CA does not issue the template",
+            "not known from the code, but seen where the CA does not issue the template",
             f"{_LOG}, at event 31, and for the failed request at the CA",
         ),
         Hresult(
@@ -109,7 +109,7 @@ HRESULTS: dict[int, Hresult] = {
             0x80070057,
             "E_INVALIDARG",
             "NDES does not take an argument of the request",
-            "known from GetCRL, which NDES does not support; for other requests the cause is not known here",
+            "not known here, except for GetCRL, which NDES does not support",
             f"do not ask NDES for CRLs; otherwise {_LOG}",
         ),
         Hresult(
@@ -211,14 +211,14 @@ HRESULTS: dict[int, Hresult] = {
             0x80094801,
             "CERTSRV_E_NO_CERT_TYPE",
             "the request names no template",
-            "not known here; NDES takes the template from the values under MSCEP in its registry",
+            "not known here, but NDES takes the template from the values under MSCEP in its registry",
             "check SignatureTemplate, EncryptionTemplate and GeneralPurposeTemplate under MSCEP",
         ),
         Hresult(
             0x80094806,
             "CERTSRV_E_BAD_RENEWAL_SUBJECT",
             "the subject of the request is not the one that a renewal may have",
-            "not known in detail here; NDES usually wants the subject of a renewal to be that of the old certificate",
+            "not known here, but NDES usually wants a renewal to keep the subject of the old certificate",
             "renew with the same subject, or enrol anew with a challenge password",
         ),
         Hresult(

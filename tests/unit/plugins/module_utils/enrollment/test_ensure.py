@@ -403,8 +403,8 @@ SERVER_FAILURES: dict[str, tuple[Callable[[Awkward], None], str]] = {
     "wrong password": (
         refuse(FailInfo.BAD_REQUEST, text="The challenge password is wrong"),
         "The server refuses the request with failInfo badRequest (the request is not permitted or not supported); it "
-        "says 'The challenge password is wrong'. Cause: usually a challenge password that is wrong, used or expired; "
-        "then names, key size or template; get a new challenge password, or ask for what the CA allows.",
+        "says 'The challenge password is wrong'. Cause: usually a challenge password that is wrong, used or expired, "
+        "otherwise names, key size or template; get a new challenge password, or ask for what the CA allows.",
     ),
     "as NDES refuses": (
         refuse(FailInfo.BAD_REQUEST, hresult=0x80070490, empty_content=b"\0", include=[]),

@@ -75,6 +75,7 @@ def test_a_row_is_whole_and_its_texts_are_clauses(row: Failure) -> None:
     for field in dataclasses.fields(row)[1:]:
         text = getattr(row, field.name)
         assert text and text == " ".join(text.split()) and not text.endswith((".", ";", ","))
+    assert ";" not in row.cause, "a semicolon stands between cause and step"
     for clause in (row.meaning, row.cause, row.step):
         first = clause.split()[0]
         assert first[0] == "'" or first[0].islower() or first.isupper()
