@@ -10,11 +10,14 @@ from ansible_collections.netcert.ndes.plugins.module_utils.scep import failures
 
 from toolchain import sentences
 from toolchain.places import ROOT, Failure, say
-from toolchain.remedies import REMEDIES, Remedy
+from toolchain.remedies_client import CLIENT
+from toolchain.remedies_protocol import PROTOCOL
+from toolchain.remedy import Remedy
 from toolchain.sentences import Sentence, Source
 
 PAGE = ROOT / "docs" / "guides" / "errors.md"
 REGENERATE = "make errors"
+REMEDIES = (*CLIENT, *PROTOCOL)
 
 _HEAD = f"""\
 # Errors, their causes, and what to do
@@ -100,7 +103,7 @@ def assign(found: Iterable[Sentence], remedies: Sequence[Remedy] = REMEDIES) -> 
     unused = [part for row in remedies for part in row.parts if part not in used]
     complaints += [f"no sentence has '{part}'" for part in unused]
     if complaints:
-        raise Failure("\n  ".join(["dev/toolchain/remedies.py does not fit the sentences:", *complaints]))
+        raise Failure("\n  ".join(["the tables dev/toolchain/remedies_*.py do not fit the sentences:", *complaints]))
     return assigned
 
 

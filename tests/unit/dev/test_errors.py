@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from toolchain import errors, remedies, sentences
+from toolchain import errors, sentences
 from toolchain.places import Failure
-from toolchain.remedies import Remedy
+from toolchain.remedy import Remedy
 from toolchain.sentences import Sentence
 
 
@@ -103,7 +103,7 @@ def test_a_table_that_does_not_fit_is_refused(parts: list[tuple[str, ...]], comp
     assert complaint in str(caught.value)
 
 
-@pytest.mark.parametrize("row", remedies.REMEDIES, ids=lambda row: row.parts[0])
+@pytest.mark.parametrize("row", errors.REMEDIES, ids=lambda row: row.parts[0])
 def test_a_row_is_whole(row: Remedy) -> None:
     assert row.parts and all(row.parts)
     for text in (row.cause, row.step):
