@@ -14,13 +14,23 @@ from .. import _deps
 UNREADABLE: tuple[type[Exception], ...] = ()
 """What the versions of the library raise between them for a certificate or a request that they cannot read."""
 
+UNREADABLE_KEY: tuple[type[Exception], ...] = ()
+"""The same for a private key, or for a file that holds one; InternalError comes with OpenSSL 1.1.1 for some damage."""
+
 try:
     import cryptography
     from cryptography import x509
-    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.exceptions import InternalError, UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import rsa
     from cryptography.hazmat.primitives.ciphers import algorithms
-    from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
+    from cryptography.hazmat.primitives.serialization import (
+        BestAvailableEncryption,
+        PrivateFormat,
+        load_der_private_key,
+        load_pem_private_key,
+        pkcs12,
+    )
 
     try:  # since 43.0; its old place warns, and goes away
         from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
@@ -38,6 +48,7 @@ try:
         x509.ExtensionNotFound,
         x509.UnsupportedGeneralNameType,
     )
+    UNREADABLE_KEY = (ValueError, UnsupportedAlgorithm, InternalError)
 except ImportError as exc:
     _deps.missing("cryptography", exc)
 
@@ -71,6 +82,19 @@ def load_private_key(data: bytes, password: bytes | None = None, *, known: bool 
     options = {"unsafe_skip_rsa_key_validation": True} if known and VERSION >= (39, 0) else {}
     load: Any = load_pem_private_key if b"-----BEGIN" in data else load_der_private_key
     return load(data, password, **options)
+
+
+def pkcs12_encryption(passphrase: bytes, *, modern: bool) -> Any:
+    """How a PKCS#12 file is encrypted: PBES2 with AES-256 and a SHA-256 MAC, or 3DES with a SHA-1 MAC.
+
+    Up to 37 the library has no choice but 3DES, and the version of OpenSSL below it chooses the MAC: then None for the
+    modern one, and the caller sees to the MAC of the other.
+    """
+    if VERSION >= (38, 0):
+        scheme = pkcs12.PBES.PBESv2SHA256AndAES256CBC if modern else pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC
+        builder = PrivateFormat.PKCS12.encryption_builder().key_cert_algorithm(scheme)
+        return builder.hmac_hash(hashes.SHA256() if modern else hashes.SHA1()).build(passphrase)
+    return None if modern else BestAvailableEncryption(passphrase)
 
 
 def generate_rsa_key(bits: int) -> rsa.RSAPrivateKey:

@@ -550,10 +550,13 @@ REMOVE = "remove the file to have a new key made, or name another one."
 @pytest.mark.parametrize(
     ("make", "complaint"),
     [
-        (damaged_key, "'{}' holds no private key that can be read"),
-        (ec_key, "the key in '{}' is not an RSA key, as SCEP needs it"),
-        (locked_key, "the key in '{}' is protected by a passphrase, which is not supported"),
-        (small_key, "the key in '{}' has 1024 bits, and privatekey_size asks for at least 2048"),
+        (damaged_key, "privatekey_path: '{}' holds no private key that can be read;"),
+        (ec_key, "privatekey_path: the key in '{}' is not an RSA key, as SCEP needs it;"),
+        (
+            locked_key,
+            "privatekey_passphrase: the key in '{}' is protected by a passphrase, and none is given; give it, or",
+        ),
+        (small_key, "privatekey_path: the key in '{}' has 1024 bits, and privatekey_size asks for at least 2048;"),
     ],
 )
 def test_key_that_does_not_fit(
@@ -562,7 +565,7 @@ def test_key_that_does_not_fit(
     path = certificate_task.folder / "sw1.key"
     path.write_bytes(make(path))
     found = sentence(certificate_task, check_mode=check_mode)
-    assert found == f"privatekey_path: {complaint.format(path)}; {REMOVE}"
+    assert found == f"{complaint.format(path)} {REMOVE}"
     assert not server.received
 
 
