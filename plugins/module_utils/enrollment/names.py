@@ -57,7 +57,7 @@ _OID_OF = {name.lower(): oid for short, long, oid, _most in _ATTRIBUTES for name
 _SHORT_OF = {oid: short for short, _long, oid, _most in _ATTRIBUTES}
 _MOST = {short: most for short, _long, _oid, most in _ATTRIBUTES if most is not None}
 _DOTTED = re.compile(r"[0-2](\.(0|[1-9]\d*))+")
-_LARGEST_NUMBER = 2**31 - 1
+_LARGEST_NUMBER = 2**28 - 81
 _MOST_OID_OCTETS = 63
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 """What would break a line, or be seen nowhere."""
@@ -89,6 +89,8 @@ def read_subject(value: Subject) -> x509.Name:
 
 
 def _rdn(attributes: list[x509.NameAttribute[str]]) -> x509.RelativeDistinguishedName:
+    if not attributes:
+        raise OptionError("subject", "a part of it has no attribute; leave that part out.")
     for attribute in attributes:
         if attributes.count(attribute) > 1:
             word = _short(attribute)
@@ -191,12 +193,10 @@ def _shown(text: str) -> str:
 def object_identifier(dotted: str) -> x509.ObjectIdentifier | None:
     """An object identifier, or None for text that is none.
 
-    What any version of the library does not take is none: the lowest panics at some numbers of 32 bits, the newest
-    refuses more than 63 octets.
+    What any version of the library does not take is none: the lowest reads no number of more than four octets, in
+    which the first two of the text share one, and panics at larger ones; the newest refuses more than 63 octets in all.
     """
-    if not _DOTTED.fullmatch(dotted) or any(
-        len(part) > 10 or int(part) > _LARGEST_NUMBER for part in dotted.split(".")
-    ):
+    if not _DOTTED.fullmatch(dotted) or any(len(part) > 9 or int(part) > _LARGEST_NUMBER for part in dotted.split(".")):
         return None
     try:
         found = x509.ObjectIdentifier(dotted)

@@ -11,11 +11,14 @@ from typing import Any
 
 from .. import _deps
 
+VERSION: tuple[int, ...] = ()
+"""(major, minor) of the library."""
+
 UNREADABLE: tuple[type[Exception], ...] = ()
 """What the versions of the library raise between them for a certificate or a request that they cannot read."""
 
 UNREADABLE_KEY: tuple[type[Exception], ...] = ()
-"""The same for a private key, or for a file that holds one; InternalError comes with OpenSSL 1.1.1 for some damage."""
+"""The same for a private key, or for a file that holds one; TypeError says there that a passphrase is needed."""
 
 try:
     import cryptography
@@ -43,6 +46,7 @@ try:
         TypeError,
         KeyError,
         UnsupportedAlgorithm,
+        InternalError,
         x509.InvalidVersion,
         x509.DuplicateExtension,
         x509.ExtensionNotFound,

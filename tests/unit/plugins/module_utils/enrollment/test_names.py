@@ -106,11 +106,12 @@ BLANK_PART = (
         ({"DC": "ü"}, "the value of 'DC' is 'ü', and only ASCII fits there; write it without other letters."),
         ({"emailAddress": "a@ü"}, "the value of 'emailAddress' is 'a@ü', and only ASCII fits there; write it without "
          "other letters."),
+        ([{"CN": []}], "a part of it has no attribute; leave that part out."),
         ([{"CN": ["a", "a"]}], "CN=a stands twice in one part; leave one out."),
         ("OU=a+2.5.4.11=a", "OU=a stands twice in one part; leave one out."),
         ("1.99=a", f"'1.99' is not an attribute that is known here ({KNOWN})."),
         ("1.2.03=a", f"'1.2.03' is not an attribute that is known here ({KNOWN})."),
-        ("1.2.2147483648=a", f"'1.2.2147483648' is not an attribute that is known here ({KNOWN})."),
+        ("1.2.268435376=a", f"'1.2.268435376' is not an attribute that is known here ({KNOWN})."),
         (f"1.2.{'9' * 5000}=a", f"'1.2.{'9' * 5000}' is not an attribute that is known here ({KNOWN})."),
     ],
 )  # fmt: skip
@@ -169,7 +170,7 @@ ALT_NAMES = [
     ("UPN:user@example.com", "UPN:user@example.com"),
     ("upn:Jörg@Example.com", "UPN:Jörg@Example.com"),
     ("RID:1.2.3.4", "RID:1.2.3.4"),
-    ("rid:2.2147483647", "RID:2.2147483647"),
+    ("rid:2.268435375", "RID:2.268435375"),
     (f"RID:1.2{'.1' * 62}", f"RID:1.2{'.1' * 62}"),
 ]
 
@@ -262,7 +263,7 @@ def test_no_kind_of_alternative_name(written: str) -> None:
         ("RID:3.1", NO_OID),
         ("RID:1.40", NO_OID),
         ("RID:1.2.03", NO_OID),
-        ("RID:1.2.2147483648", NO_OID),
+        ("RID:1.2.268435376", NO_OID),
         ("RID:2.25.32980073569858662929564197851", NO_OID),
     ],
 )
