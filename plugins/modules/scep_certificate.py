@@ -22,6 +22,9 @@ description:
     certificates.
   - The CA is trusted by O(ca_fingerprint) or by a given certificate, never blindly, and before that is settled no
     challenge password leaves the host.
+  - Before a request leaves, it is kept beside the certificate, in a file with the suffix C(.scep-pending.json) and mode
+    V(0600), together with a new private key. A request whose answer was lost is sent again by the next run as it was,
+    and one that waits for approval is asked for. The file goes away with the answer.
   - Key and certificate are written as one. At any moment a killed run is completed by the next one, so that both always
     belong together.
 author:
@@ -41,8 +44,15 @@ attributes:
     details: Shows the properties that were asked for, before and after.
   idempotent:
     support: partial
-    details: With O(force=true), every run enrols.
+    details: With O(force=true), every run enrols. With O(strict=true) too, as long as the CA gives what it likes.
 options:
+  state:
+    description:
+      - V(present) sees to it that the certificate is there.
+      - V(absent) removes it, with all files that belong to it. A private key that this module did not make stays.
+    type: str
+    choices: [present, absent]
+    default: present
   path:
     description:
       - File of the certificate, in PEM. Its folder has to exist.
@@ -52,17 +62,29 @@ options:
   privatekey_path:
     description:
       - File of the private key.
-      - A key that is there is used, provided that it is an RSA key without a passphrase and has at least
-        O(privatekey_size) bits. It is never replaced, unless this module made it.
-      - If there is none, a key is made and written, as PKCS#8 in PEM, together with the certificate.
+      - A key that is there is used, provided that it is an RSA key and has at least O(privatekey_size) bits. It is
+        never replaced, unless this module made it.
+      - If there is none, a key is made and written together with the certificate.
+      - Required with O(state=present), unless O(csr_path) or O(csr_content) is given.
     type: path
-    required: true
   privatekey_size:
     description:
       - Size of a new RSA key in bits, V(2048) to V(4096), and the least size of one that is there.
       - A smaller key that this module made is replaced.
     type: int
     default: 2048
+  privatekey_format:
+    description:
+      - How the key is written in PEM. V(pkcs8) is the usual form, V(pkcs1) the traditional one that older devices want.
+      - A key that this module made is written anew when its form is another one.
+    type: str
+    choices: [pkcs8, pkcs1]
+    default: pkcs8
+  privatekey_passphrase:
+    description:
+      - Passphrase of the private key. A new key is encrypted with it, and one that this module made and wrote without
+        is encrypted now.
+    type: str
   privatekey_mode:
     description:
       - Mode of the key file, as a quoted octal number. Without it a new file gets V('0600') and an old one keeps its
@@ -84,6 +106,26 @@ options:
     description:
       - File for the certificate followed by the content of O(chain_path), as web servers want it.
     type: path
+  pkcs12_path:
+    description:
+      - File for key, certificate and chain together, in PKCS#12. It gets the mode, owner and group of the private key.
+      - It is left alone as long as it holds just these.
+    type: path
+  pkcs12_passphrase:
+    description:
+      - Passphrase of the file in O(pkcs12_path), which cannot be without one.
+    type: str
+  pkcs12_friendly_name:
+    description:
+      - Name of the entry in O(pkcs12_path), which some devices show.
+    type: str
+  pkcs12_encryption:
+    description:
+      - V(modern) encrypts with AES-256. V(legacy) encrypts with 3DES and protects with SHA-1, for devices that read
+        nothing else.
+    type: str
+    choices: [modern, legacy]
+    default: modern
   mode:
     description:
       - Mode of the files in O(path), O(chain_path) and O(fullchain_path), as a quoted octal number. Without it a new
@@ -106,14 +148,34 @@ options:
         taken in the order of the certificate. A list is needed where an attribute occurs several times at different
         places.
       - Attributes go by their short names, long names or dotted object identifiers.
+      - Required with O(state=present), unless O(csr_path) or O(csr_content) is given.
     type: raw
-    required: true
   subject_alt_name:
     description:
-      - Alternative names to ask for, each with its kind, that is V(DNS:), V(IP:), V(email:) or V(URI:).
+      - Alternative names to ask for, each with its kind, that is V(DNS:), V(IP:), V(email:), V(URI:), V(UPN:) for the
+        user principal name of Windows, or V(RID:) for a registered object identifier.
     type: list
     elements: str
     default: []
+  sid:
+    description:
+      - Security identifier of the Windows account that the certificate is to be mapped to, such as
+        V(S-1-5-21-1004336348-1177238915-682003330-1105).
+      - It is asked for as the alternative name C(URI:tag:microsoft.com,2022-09-14:sid:...). Domain controllers demand
+        such a strong mapping since 2025 of certificates that accounts log on with, and a CA does not add it by itself
+        where the subject is supplied in the request.
+    type: str
+  csr_path:
+    description:
+      - File with a PKCS#10 request, in PEM or DER, whose private key is somewhere else, in a device or an HSM.
+      - It is sent as it is. A challenge password has to be in it. A key made for this purpose alone signs the message
+        to the server, which some servers refuse.
+      - Mutually exclusive with O(subject), O(privatekey_path), O(pkcs12_path) and O(challenge_password).
+    type: path
+  csr_content:
+    description:
+      - The same request itself, in PEM.
+    type: str
   key_usage:
     description:
       - Key usages to ask for. Many CAs, NDES among them, set their own.
@@ -158,11 +220,45 @@ options:
       - Whether files that are replaced are copied first, to a name with the time in it.
     type: bool
     default: false
+  remaining_days:
+    description:
+      - The certificate is renewed as soon as it is valid for less than so many days.
+      - Without this and O(remaining_percentage) a new one is asked for only when the old one has expired.
+      - A renewal is signed by the old certificate and needs no O(challenge_password), if the server offers C(Renewal).
+        Where it does not, or refuses, a new enrolment with O(challenge_password) takes its place.
+    type: int
+  remaining_percentage:
+    description:
+      - The certificate is renewed as soon as less than this fraction of its life is left, from V(0) to V(1).
+    type: float
+  rekey:
+    description:
+      - Whether a renewal makes a new key. A key that this module did not make is kept in any case.
+    type: bool
+    default: true
+  strict:
+    description:
+      - Whether a certificate is asked for anew when the CA has given another subject, other alternative names or other
+        usages than were asked for.
+      - By default that is returned in RV(ca_overrode), with one warning when it happens.
+    type: bool
+    default: false
   force:
     description:
       - Whether to enrol although what is there fits.
     type: bool
     default: false
+  wait:
+    description:
+      - Seconds to wait for the approval of the CA within this run. The request is kept in any case, and the next run
+        asks for the answer.
+    type: float
+    default: 0.0
+  poll_interval:
+    description:
+      - Seconds between two questions while this run waits, spread by a fifth so that many hosts do not ask at once.
+    type: float
+    default: 30.0
 notes:
   - To have the certificate of a network device made on the controller, use C(delegate_to=localhost), or the connection
     of the device's platform.
@@ -205,6 +301,25 @@ EXAMPLES = r"""
     fullchain_path: /etc/pki/www/fullchain.pem
     backup: true
   notify: Reload the web server
+
+- name: Renew the certificate of a device 30 days before it ends, signed by the old one
+  netcert.ndes.scep_certificate:
+    url: http://ndes.example.com/certsrv/mscep/mscep.dll
+    ca_fingerprint: "{{ pki_ca_fingerprint }}"
+    subject: CN={{ inventory_hostname }},O=Example
+    remaining_days: 30
+    path: /etc/pki/device/{{ inventory_hostname }}.pem
+    privatekey_path: /etc/pki/device/{{ inventory_hostname }}.key
+    pkcs12_path: /etc/pki/device/{{ inventory_hostname }}.p12
+    pkcs12_passphrase: "{{ pki_pkcs12_passphrase }}"
+
+- name: Have a request signed whose private key never leaves the device, and wait five minutes for the CA's approval
+  netcert.ndes.scep_certificate:
+    url: https://scep.example.com/scep
+    ca_certificate_path: /etc/pki/device-ca.pem
+    csr_path: /srv/requests/hsm1.csr
+    path: /srv/certificates/hsm1.pem
+    wait: 300
 """
 
 RETURN = r"""
@@ -218,9 +333,22 @@ msg:
   returned: always
   type: str
   sample: "Enrolled: there is no certificate."
+status:
+  description:
+    - V(issued) when the certificate is there, V(absent) when it is not and should not be.
+    - V(pending) while the request waits for approval at the CA. Run the task again to ask for the answer.
+  returned: success, unless in check mode a certificate would be enrolled
+  type: str
+  sample: issued
+ca_overrode:
+  description: What the CA has given otherwise than it was asked for, one sentence for each property.
+  returned: as RV(certificate)
+  type: list
+  elements: str
+  sample: []
 certificate:
   description: The certificate, in PEM.
-  returned: success, unless in check mode a certificate would be enrolled
+  returned: when RV(status=issued)
   type: str
   sample: |
     -----BEGIN CERTIFICATE-----
@@ -264,7 +392,7 @@ public_key_fingerprint:
   sample: "d9:b9:8e:aa:3c:ac:93:1a:b5:7c:95:ba:70:51:0a:8d:bd:00:22:ee:db:ce:0e:00:c2:d1:9a:eb:0d:f3:4a:73"
 transaction_id:
   description: The transactionID under which the certificate was enrolled. It is in the log of the server, too.
-  returned: as RV(certificate), where this module enrolled it
+  returned: as RV(certificate), where this module enrolled it, and when RV(status=pending)
   type: str
   sample: 12B96A55206162072B959417882223F9
 paths:
@@ -282,7 +410,7 @@ paths:
       type: str
     privatekey:
       description: The private key.
-      returned: always
+      returned: if O(privatekey_path) is set
       type: str
     chain:
       description: The certificates of the CA.
@@ -291,6 +419,10 @@ paths:
     fullchain:
       description: The certificate with those of the CA.
       returned: if O(fullchain_path) is set
+      type: str
+    pkcs12:
+      description: Key, certificate and chain in PKCS#12.
+      returned: if O(pkcs12_path) is set
       type: str
     record:
       description: The record of the enrolment.

@@ -32,29 +32,48 @@ _CONNECTION: dict[str, dict[str, Any]] = {
 }
 
 _REQUEST: dict[str, dict[str, Any]] = {
-    "subject": {"type": "raw", "required": True},
+    "subject": {"type": "raw"},
     "subject_alt_name": {"type": "list", "elements": "str", "default": []},
     "key_usage": {"type": "list", "elements": "str", "choices": list(KEY_USAGES), "default": [], "no_log": False},
     "key_usage_critical": {"type": "bool", "default": False},
     "extended_key_usage": {"type": "list", "elements": "str", "default": [], "no_log": False},
     "extended_key_usage_critical": {"type": "bool", "default": False},
+    "sid": {"type": "str"},
+    "csr_path": {"type": "path"},
+    "csr_content": {"type": "str"},
     "challenge_password": {"type": "str", "no_log": True},
 }
 
+_RENEWAL: dict[str, dict[str, Any]] = {
+    "remaining_days": {"type": "int"},
+    "remaining_percentage": {"type": "float"},
+    "rekey": {"type": "bool", "default": True, "no_log": False},
+    "strict": {"type": "bool", "default": False},
+    "force": {"type": "bool", "default": False},
+    "wait": {"type": "float", "default": 0.0},
+    "poll_interval": {"type": "float", "default": 30.0},
+}
+
 _FILES: dict[str, dict[str, Any]] = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "path": {"type": "path", "required": True},
-    "privatekey_path": {"type": "path", "required": True},
+    "privatekey_path": {"type": "path"},
     "privatekey_size": {"type": "int", "default": 2048, "no_log": False},
+    "privatekey_format": {"type": "str", "choices": ["pkcs8", "pkcs1"], "default": "pkcs8", "no_log": False},
+    "privatekey_passphrase": {"type": "str", "no_log": True},
     "privatekey_mode": {"type": "raw", "no_log": False},
     "privatekey_owner": {"type": "str", "no_log": False},
     "privatekey_group": {"type": "str", "no_log": False},
     "chain_path": {"type": "path"},
     "fullchain_path": {"type": "path"},
+    "pkcs12_path": {"type": "path"},
+    "pkcs12_passphrase": {"type": "str", "no_log": True},
+    "pkcs12_friendly_name": {"type": "str"},
+    "pkcs12_encryption": {"type": "str", "choices": ["modern", "legacy"], "default": "modern"},
     "mode": {"type": "raw"},
     "owner": {"type": "str"},
     "group": {"type": "str"},
     "backup": {"type": "bool", "default": False},
-    "force": {"type": "bool", "default": False},
 }
 
 
@@ -72,11 +91,23 @@ class Spec:
 
 CA_INFO = Spec(_CONNECTION, {"mutually_exclusive": [_TRUST], "required_by": {"client_key": ["client_cert"]}})
 
+_ASKED = ["subject", "csr_path", "csr_content"]
+
 CERTIFICATE = Spec(
-    {**_CONNECTION, **_REQUEST, **_FILES},
+    {**_CONNECTION, **_REQUEST, **_RENEWAL, **_FILES},
     {
-        "mutually_exclusive": [_TRUST],
-        "required_one_of": [_TRUST],
-        "required_by": {"client_key": ["client_cert"]},
+        "mutually_exclusive": [
+            _TRUST,
+            _ASKED,
+            *(["privatekey_path", given] for given in ("csr_path", "csr_content")),
+            *(["pkcs12_path", given] for given in ("csr_path", "csr_content")),
+            *(["challenge_password", given] for given in ("csr_path", "csr_content")),
+        ],
+        "required_if": [
+            ("state", "present", [*_TRUST], True),
+            ("state", "present", [*_ASKED], True),
+            ("state", "present", ["privatekey_path", "csr_path", "csr_content"], True),
+        ],
+        "required_by": {"client_key": ["client_cert"], "pkcs12_path": ["pkcs12_passphrase"]},
     },
 )

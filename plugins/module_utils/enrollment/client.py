@@ -14,16 +14,16 @@ from types import TracebackType
 from typing import Any
 
 from .. import _deps
+from ..scep import requests as scep_requests
 from ..scep.algorithms import choose
 from ..scep.cacerts import read_ca_certificates
 from ..scep.capabilities import Capabilities
-from ..scep.certificates import self_signed
 from ..scep.constants import PkiStatus
 from ..scep.csr import build_csr
-from ..scep.errors import DecodeError
+from ..scep.errors import DecodeError, ReplyError, TrustError
 from ..scep.failures import explain
 from ..scep.replies import open_reply, select_issued
-from ..scep.requests import Identity, pkcs_req
+from ..scep.requests import Identity, cert_poll, pkcs_req
 from ..scep.trust import CaCertificates, resolve
 from .errors import Refused, TransportError
 from .options import Request, Server
@@ -38,6 +38,22 @@ except ImportError as exc:
 def utc_now() -> dt.datetime:
     """The time, aware, in UTC."""
     return dt.datetime.now(dt.timezone.utc)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request that can be sent again as it is.
+
+    `csr` is DER, `public_key` the key in it. `signer` signs the pkiMessage and opens the reply; `renewal` says that it
+    is the certificate which is to be renewed.
+    """
+
+    csr: bytes
+    subject: x509.Name
+    public_key: Any
+    transaction_id: str
+    signer: Identity
+    renewal: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,29 +118,65 @@ class Client:
                 f"The server at {url} answers {operation} with something that is no SCEP message: {error}"
             ) from None
 
-    def enrol(self, key: Any, request: Request, challenge_password: str | None) -> Issued:
-        """PKCSReq, signed by a certificate of the client's own making."""
-        capabilities, allowed = self.capabilities(), self._server.allowed
-        digest, cipher = choose(capabilities, allowed)
-        ca = self.ca()
-        csr = build_csr(
+    def request(self, key: Any, request: Request, challenge_password: str | None) -> bytes:
+        """A PKCS#10 request, signed with what the server offers."""
+        digest, _cipher = choose(self.capabilities(), self._server.allowed)
+        return build_csr(
             key,
             request.subject,
             challenge_password=challenge_password,
             extensions=request.extensions,
             digest=digest,
         )
-        signer = Identity(self_signed(key, request.subject, utc_now()), key)
-        message = pkcs_req(csr, signer, ca.recipient, digest, cipher)
-        body = self._transport.pki_operation(message.message, post=capabilities.post)
+
+    def submit(self, prepared: Prepared) -> Issued | None:
+        """PKCSReq or RenewalReq: the certificate, or None when the server keeps the request for approval.
+
+        Raises Refused for a FAILURE.
+        """
+        digest, cipher = choose(self.capabilities(), self._server.allowed)
+        message = pkcs_req(
+            prepared.csr,
+            prepared.signer,
+            self.ca().recipient,
+            digest,
+            cipher,
+            transaction_id=prepared.transaction_id,
+            renewal=prepared.renewal,
+        )
+        return self._ask(message, prepared)
+
+    def poll(self, prepared: Prepared) -> Issued | None:
+        """CertPoll for a request that was submitted before; the answer as for `submit`."""
+        digest, cipher = choose(self.capabilities(), self._server.allowed)
+        ca = self.ca()
+        message = cert_poll(
+            ca.ca.subject,
+            prepared.subject,
+            prepared.signer,
+            ca.recipient,
+            digest,
+            cipher,
+            transaction_id=prepared.transaction_id,
+        )
+        return self._ask(message, prepared)
+
+    def _ask(self, message: scep_requests.Request, prepared: Prepared) -> Issued | None:
+        ca, allowed = self.ca(), self._server.allowed
+        body = self._transport.pki_operation(message.message, post=self.capabilities().post)
         with self._understood("PKIOperation"):
             reply = open_reply(body, message, ca, allowed, utc_now())
         if reply.status is PkiStatus.PENDING:
-            raise Refused(
-                f"The server keeps the request for approval (transactionID {message.transaction_id}), and waiting "
-                "for it is not supported yet; let the CA issue at once, or enrol anew."
-            )
+            return None
         if reply.status is not PkiStatus.SUCCESS:
-            raise Refused(explain(reply))
-        certificate, chain = select_issued(reply, key.public_key(), ca, utc_now())
-        return Issued(certificate, chain, message.transaction_id)
+            raise Refused(explain(reply), reply.fail_info)
+        if prepared.renewal and set(reply.certificates) <= {prepared.signer.certificate, *ca.chain}:
+            raise Refused(
+                "The server answers the renewal with the certificate that is to be renewed. NDES does so for some "
+                "minutes after it has issued one, while it remembers the request; try again later."
+            )
+        try:
+            certificate, chain = select_issued(reply, prepared.public_key, ca, utc_now())
+        except (ReplyError, TrustError) as error:  # the answer of the server itself, which it would give again
+            raise Refused(str(error)) from None
+        return Issued(certificate, chain, prepared.transaction_id)

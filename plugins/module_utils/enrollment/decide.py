@@ -20,11 +20,18 @@ from .names import PlainName, display_name
 
 
 class Action(Enum):
-    """What to do. LOOK_UP: everything fits, and it is to be found out whether the pinned CA stands behind it."""
+    """What to do.
+
+    LOOK_UP: everything fits, and it is to be found out whether the pinned CA stands behind it. RESUME: an earlier run
+    asked for just this, and its transaction has no answer yet. RENEW: the certificate signs for its successor, where
+    the server allows that.
+    """
 
     NOTHING = "nothing"
     LOOK_UP = "look up"
     ENROL = "enrol"
+    RENEW = "renew"
+    RESUME = "resume"
 
 
 @dataclass(frozen=True)
@@ -54,11 +61,20 @@ class Asked:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the user wants."""
+    """What the user wants.
+
+    `key_bits` None: the key is not ours to judge. A certificate is renewed when less than `remaining_days`, or less
+    than the fraction `remaining_percentage` of its life, is left; without either only when it has expired. `rekey`:
+    with a new key. `strict`: what the CA gave otherwise than asked is no certificate to keep.
+    """
 
     asked: Asked
-    key_bits: int = 2048
+    key_bits: int | None = 2048
     force: bool = False
+    remaining_days: int | None = None
+    remaining_percentage: float | None = None
+    rekey: bool = True
+    strict: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,14 +96,17 @@ class FoundCertificate:
     public_key: str
     subject: PlainName
     subject_alt_name: tuple[str, ...]
+    not_before: dt.datetime
     not_after: dt.datetime
     trusted: bool | None
     """Whether it chains to the trust anchor; None when that is not known yet."""
+    overridden: tuple[str, ...] = ()
+    """What the CA gave otherwise than is asked for, in sentences without their end."""
 
 
 @dataclass(frozen=True)
 class FoundKey:
-    """The private key on disk."""
+    """The key that the certificate is for: the private key on disk, or the one of a given PKCS#10 request."""
 
     public_key: str
     bits: int
@@ -104,29 +123,74 @@ class Found:
 
 @dataclass(frozen=True)
 class Pending:
-    """A transaction that waits for approval."""
+    """A transaction without an answer: it waits for approval, or the run that began it was interrupted.
+
+    `public_key` is that of the request; `new_key` says that its private key is kept with the transaction alone;
+    `answered`: the certificate on disk is the one that it asked for.
+    """
 
     asked: Asked
-    transaction_id: str
+    url: str
+    public_key: str
+    key_bits: int
+    new_key: bool
+    answered: bool = False
 
 
-def decide(wanted: Wanted, found: Found, pending: Pending | None, now: dt.datetime) -> Decision:
-    """Compare and decide. `pending` is a transaction that waits; this version never leaves one behind."""
+def decide(wanted: Wanted, found: Found, pending: Pending | None, url: str, now: dt.datetime) -> Decision:
+    """Compare and decide. `url` is that of the server which is asked now."""
     reasons = tuple(_reasons(wanted, found, now))
+    due = tuple(_due(wanted, found, now))
+    resumable = pending is not None and (reasons or due) and _fits(wanted, found, pending, url)
+    if resumable and not wanted.force:
+        return Decision(Action.RESUME, reasons or due)
     if reasons:
         return Decision(Action.ENROL, reasons, new_key=_needs_key(wanted, found))
     if found.certificate is not None and found.certificate.trusted is None:
         return Decision(Action.LOOK_UP)
+    if due:
+        return Decision(Action.RENEW, due, new_key=wanted.rekey and _made_here(found))
     return Decision(Action.NOTHING)
 
 
+def _fits(wanted: Wanted, found: Found, pending: Pending, url: str) -> bool:
+    """Whether the transaction asks for what is wanted now, with a key that is still there."""
+    key = found.key
+    return (
+        not pending.answered
+        and pending.url == url
+        and not any(_asked_differently(wanted.asked, pending.asked))
+        and (wanted.key_bits is None or pending.key_bits >= wanted.key_bits)
+        and (pending.new_key or (key is not None and key.public_key == pending.public_key))
+    )
+
+
+def _made_here(found: Found) -> bool:
+    """A key that was made here may be replaced; any other is its owner's, and stays."""
+    key, record = found.key, found.record
+    return key is not None and record is not None and record.key_made and record.public_key == key.public_key
+
+
 def _needs_key(wanted: Wanted, found: Found) -> bool:
-    """A key that was made here is replaced when it became too small; any other is its owner's, and stays."""
     if found.key is None:
         return True
-    record = found.record
-    ours = record is not None and record.key_made and record.public_key == found.key.public_key
-    return ours and found.key.bits < wanted.key_bits
+    return _made_here(found) and wanted.key_bits is not None and found.key.bits < wanted.key_bits
+
+
+def _due(wanted: Wanted, found: Found, now: dt.datetime) -> Iterator[str]:
+    """Why the certificate, which is fine, should have a successor."""
+    certificate = found.certificate
+    if certificate is None or certificate.not_after <= now:
+        return
+    left = certificate.not_after - now
+    if wanted.remaining_days is not None and left < dt.timedelta(days=wanted.remaining_days):
+        yield f"it is valid for {left.days} days more, which is less than remaining_days {wanted.remaining_days}"
+    life = certificate.not_after - certificate.not_before
+    if wanted.remaining_percentage is not None and left < life * wanted.remaining_percentage:
+        yield (
+            f"{left / life:.0%} of its life are left, which is less than remaining_percentage "
+            f"{wanted.remaining_percentage:g}"
+        )
 
 
 def _reasons(wanted: Wanted, found: Found, now: dt.datetime) -> Iterator[str]:
@@ -142,13 +206,15 @@ def _reasons(wanted: Wanted, found: Found, now: dt.datetime) -> Iterator[str]:
         yield "there is no private key"
     elif found.key.public_key != certificate.public_key:
         yield "the certificate does not belong to the private key"
-    elif found.key.bits < wanted.key_bits:
+    elif wanted.key_bits is not None and found.key.bits < wanted.key_bits:
         yield f"the private key has {found.key.bits} bits and {wanted.key_bits} are wanted"
     record = found.record
     if record is not None and record.certificate == certificate.fingerprint:
         yield from _asked_differently(wanted.asked, record.asked)
     else:
         yield from _made_differently(wanted.asked, certificate)
+    if wanted.strict:
+        yield from certificate.overridden
     if certificate.trusted is False:
         yield "the certificate does not chain to the given CA"
 

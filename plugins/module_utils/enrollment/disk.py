@@ -11,16 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import _deps
-from ..scep._compat import not_after
+from ..scep._compat import not_after, not_before
 from ..scep.certificates import fingerprint, load_certificate, public_key, public_key_fingerprint
 from ..scep.errors import DecodeError
 from ..scep.trust import Trust
-from .decide import Found, FoundCertificate, FoundKey
+from .decide import Asked, Found, FoundCertificate, FoundKey, Pending
 from .errors import FileError
 from .files import Target, read_file
 from .keys import read_key
 from .names import plain_alt_name, plain_name
 from .options import Outputs, Server, read_certificates
+from .overrides import overridden
+from .pending import SIGNED_BY_OWN, OpenTransaction, read_pending
 from .record import Record, digest, read_record
 
 try:
@@ -31,18 +33,29 @@ except ImportError as exc:
 
 @dataclass
 class Disk:
-    """The files as they are; None for what is not there."""
+    """The files as they are; None for what is not there.
+
+    `foreign_key` is the public key of a given PKCS#10 request: then there is no private key to be looked at.
+    """
 
     outputs: Outputs
     certificate: x509.Certificate | None
     record: Record | None
     key_data: bytes | None
+    passphrase: str | None = None
+    pending: OpenTransaction | None = None
+    foreign_key: Any = None
     loaded_key: Any = None
 
     @property
     def key_known(self) -> bool:
         """Whether the key file is byte for byte the one of the last enrolment."""
         return self.record is not None and self.key_data is not None and digest(self.key_data) == self.record.key_file
+
+    @property
+    def key_made(self) -> bool:
+        """Whether the key on disk was made here."""
+        return self.key_known and self.record is not None and self.record.key_made
 
     @property
     def current(self) -> Record | None:
@@ -53,12 +66,15 @@ class Disk:
 
     def key(self) -> Any:
         """The private key. Raises FileError for one that does not fit."""
-        if self.loaded_key is None and self.key_data is not None:
-            self.loaded_key = read_key(self.outputs.key.path, self.key_data, known=self.key_known)
+        if self.loaded_key is None and self.key_data is not None and self.outputs.key is not None:
+            path = self.outputs.key.path
+            self.loaded_key = read_key(path, self.key_data, self.passphrase, known=self.key_known)
         return self.loaded_key
 
     def found_key(self) -> FoundKey | None:
         """What is known of the key, without loading it where the record knows."""
+        if self.foreign_key is not None:
+            return FoundKey(public_key_fingerprint(self.foreign_key), self.foreign_key.key_size)
         if self.key_data is None:
             return None
         if self.record is not None and self.key_known:
@@ -66,13 +82,21 @@ class Disk:
         public = self.key().public_key()
         return FoundKey(public_key_fingerprint(public), public.key_size)
 
-    def found(self, trusted: bool | None) -> Found:
+    def found(self, asked: Asked, trusted: bool | None) -> Found:
         """All of it, for `decide`."""
-        return Found(
-            None if self.certificate is None else _found_certificate(self.certificate, trusted),
-            self.found_key(),
-            None if self.record is None else self.record.recorded(),
-        )
+        found = None
+        if self.certificate is not None:
+            found = _found_certificate(self.certificate, asked, trusted)
+        return Found(found, self.found_key(), None if self.record is None else self.record.recorded())
+
+    def found_pending(self) -> Pending | None:
+        """The open transaction, for `decide`."""
+        kept = self.pending
+        if kept is None:
+            return None
+        answered = self.current is not None and self.current.transaction_id == kept.transaction_id
+        new_key = kept.key is not None or kept.signed_by == SIGNED_BY_OWN
+        return Pending(kept.asked, kept.url, kept.public_key, kept.key_bits, new_key, answered)
 
     def chain(self, server: Server, now: dt.datetime) -> tuple[x509.Certificate, ...] | None:
         """The certificates above the one on disk, up to the trust anchor, as far as local files tell; else None."""
@@ -88,15 +112,19 @@ class Disk:
         return Trust(server.anchor, server.ra, server.allowed, tuple(pool)).path(self.certificate, now)
 
 
-def read_disk(outputs: Outputs) -> Disk:
+def read_disk(outputs: Outputs, passphrase: str | None = None, foreign_key: Any = None) -> Disk:
     """Read the files. Raises FileError for a certificate or a key that is none: it is somebody's, and stays."""
-    data = read_file("path", outputs.certificate.path)
-    record = read_file("path", outputs.record.path)
+    data, record, pending = (
+        read_file(target.option, target.path) for target in (outputs.certificate, outputs.record, outputs.pending)
+    )
     return Disk(
         outputs,
         None if data is None else _certificate(outputs.certificate, data),
         None if record is None else read_record(record),
-        read_file("privatekey_path", outputs.key.path),
+        None if outputs.key is None else read_file(outputs.key.option, outputs.key.path),
+        passphrase,
+        None if pending is None else read_pending(pending),
+        foreign_key,
     )
 
 
@@ -118,14 +146,16 @@ def _certificates(data: bytes) -> tuple[x509.Certificate, ...]:
         return ()
 
 
-def _found_certificate(certificate: x509.Certificate, trusted: bool | None) -> FoundCertificate:
+def _found_certificate(certificate: x509.Certificate, asked: Asked, trusted: bool | None) -> FoundCertificate:
     return FoundCertificate(
         fingerprint(certificate),
         public_key_fingerprint(public_key(certificate)),
         plain_name(certificate.subject),
         _alt_names(certificate),
+        not_before(certificate),
         not_after(certificate),
         trusted,
+        tuple(str(override) for override in overridden(asked, certificate)),
     )
 
 

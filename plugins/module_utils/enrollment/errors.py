@@ -6,6 +6,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..scep.constants import FailInfo
+
 
 class EnrollmentError(Exception):
     """Base of the client's own errors; the text is the sentence."""
@@ -27,4 +32,8 @@ class TransportError(EnrollmentError):
 
 
 class Refused(EnrollmentError):
-    """The server answered the request with FAILURE, or did not decide yet."""
+    """The server answered the request with FAILURE; `fail_info` says which, None when it did not say."""
+
+    def __init__(self, text: str, fail_info: FailInfo | None = None) -> None:
+        super().__init__(text)
+        self.fail_info = fail_info

@@ -7,17 +7,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from .. import _deps
 from ..scep.certificates import build_key_usage
 from ..scep.constants import KEY_USAGES
+from .decide import Asked
 from .errors import OptionError
-from .names import read_alt_names
+from .names import plain_alt_name, plain_name, read_alt_names
 
 if TYPE_CHECKING:
-    from .decide import Asked
+    from ..scep.csr import CertificateRequest
 
 try:
     from cryptography import x509
@@ -76,3 +77,37 @@ def build_extensions(asked: Asked) -> Sequence[tuple[x509.ExtensionType, bool]]:
         identifiers = [x509.ObjectIdentifier(EXTENDED_KEY_USAGES.get(name, name)) for name in asked.extended_key_usage]
         found.append((x509.ExtendedKeyUsage(identifiers), asked.extended_key_usage_critical))
     return found
+
+
+def asked_in(request: CertificateRequest) -> Asked:
+    """What a PKCS#10 request of somebody else's making asks for."""
+    found: dict[str, Any] = {}
+    for extension in request.extensions:
+        read = _READERS.get(extension.oid.dotted_string)
+        if read is not None:
+            found.update(read(extension.value, extension.critical))
+    return Asked(subject=plain_name(request.subject), **found)
+
+
+def _names(value: x509.SubjectAlternativeName, _critical: bool) -> dict[str, Any]:
+    return {"subject_alt_name": tuple(sorted({plain_alt_name(name) for name in value}))}
+
+
+def _usage(value: x509.KeyUsage, critical: bool) -> dict[str, Any]:
+    # The library answers for two of the bits only where a third one is set.
+    agreement = ("encipherOnly", "decipherOnly")
+    words = [word for word in KEY_USAGES if word not in agreement or value.key_agreement]
+    asked = tuple(word for word in words if getattr(value, KEY_USAGES[word]))
+    return {"key_usage": asked, "key_usage_critical": critical}
+
+
+def _extended_usage(value: x509.ExtendedKeyUsage, critical: bool) -> dict[str, Any]:
+    asked = tuple(sorted(extended_key_usage(usage.dotted_string) for usage in value))
+    return {"extended_key_usage": asked, "extended_key_usage_critical": critical}
+
+
+_READERS: dict[str, Callable[[Any, bool], dict[str, Any]]] = {
+    "2.5.29.17": _names,
+    "2.5.29.15": _usage,
+    "2.5.29.37": _extended_usage,
+}

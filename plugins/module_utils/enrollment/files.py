@@ -187,6 +187,21 @@ def back_up(target: Target, moment: str) -> Path | None:
     return copy
 
 
+def delete(targets: Sequence[Target]) -> list[Target]:
+    """Remove the files that there are, durably, in this order; those that there were. Raises FileError."""
+    removed = []
+    for target in targets:
+        try:
+            target.path.unlink()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise FileError(f"{target.option}: '{target.path}' cannot be removed: {error.strerror}.") from None
+        removed.append(target)
+        _sync_folder(target.path.parent)
+    return removed
+
+
 class Transaction:
     """Writes a set of files. The journal stands beside `home`, the certificate."""
 
@@ -217,8 +232,8 @@ class Transaction:
                 path.unlink(missing_ok=True)
         return False
 
-    def commit(self, contents: Sequence[tuple[Target, bytes]]) -> None:
-        """Write all, in this order, or nothing. Raises FileError."""
+    def commit(self, contents: Sequence[tuple[Target, bytes]], remove: Sequence[Target] = ()) -> None:
+        """Write all, in this order, or nothing; then remove what all that makes superfluous. Raises FileError."""
         with self._locked():
             if self.interrupted:
                 self._complete(self._read_journal())
@@ -239,6 +254,7 @@ class Transaction:
                     f"{staged[-1].option}: '{staged[-1].path}' cannot be written: {error.strerror}."
                 ) from None
             self._complete(moves)
+            delete(remove)
 
     def _complete(self, moves: Sequence[Move]) -> None:
         """Rename all; when one cannot be, put back those before it. What is renamed already is left alone."""

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+import base64
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,17 @@ from .. import _deps
 from ..scep.algorithms import AlgorithmPolicy, policy
 from ..scep.certificates import Fingerprint, load_certificate, parse_fingerprint
 from ..scep.constants import KEY_USAGES
-from ..scep.errors import DecodeError
+from ..scep.csr import CertificateRequest, read_csr, verify_csr
+from ..scep.errors import DecodeError, ScepError
 from ..scep.trust import RaRules, TrustAnchor
 from .context import Context
 from .decide import Asked, Wanted
 from .errors import OptionError
-from .extensions import build_extensions, extended_key_usage
+from .extensions import asked_in, build_extensions, extended_key_usage
 from .files import Attributes, Target, read_attributes, read_file, read_target
-from .names import plain_alt_name, plain_name, read_alt_names, read_subject
-from .record import SUFFIX
+from .names import plain_alt_name, plain_name, read_alt_names, read_subject, sid_name
+from .pending import SUFFIX as PENDING_SUFFIX
+from .record import SUFFIX as RECORD_SUFFIX
 from .transport import Connection
 
 try:
@@ -33,6 +36,7 @@ except ImportError as exc:
     _deps.missing("cryptography", exc)
 
 KEY_BITS = (2048, 4096)
+_PEM_REQUEST = re.compile(rb"-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----(.+?)-----END", re.DOTALL)
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -48,26 +52,49 @@ class Server:
 
 @dataclass(frozen=True)
 class Request:
-    """What goes into the PKCS#10 request, beside the key and the challenge password."""
+    """What goes into the PKCS#10 request, beside the key and the challenge password.
+
+    `given` is a request of somebody else's making, whose private key is not here; it is sent as it is.
+    """
 
     subject: x509.Name
-    extensions: tuple[tuple[x509.ExtensionType, bool], ...]
+    extensions: tuple[tuple[x509.ExtensionType, bool], ...] = ()
+    given: CertificateRequest | None = None
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """The files of an enrolment."""
+    """The files of an enrolment. `key` is None where the private key is somewhere else."""
 
-    key: Target
+    key: Target | None
     certificate: Target
     chain: Target | None
     fullchain: Target | None
+    pkcs12: Target | None
     record: Target
+    pending: Target
 
     def all(self) -> tuple[Target, ...]:
-        """In the order in which they are written."""
-        found = (self.key, self.certificate, self.chain, self.fullchain, self.record)
+        """In the order in which they are written; all but the open transaction, which has its own time."""
+        found = (self.key, self.certificate, self.chain, self.fullchain, self.pkcs12, self.record)
         return tuple(target for target in found if target is not None)
+
+
+@dataclass(frozen=True)
+class KeyForm:
+    """How a private key is written: `format` is pkcs8 or pkcs1, in PEM."""
+
+    format: str
+    passphrase: str | None
+
+
+@dataclass(frozen=True)
+class Pkcs12Form:
+    """How a PKCS#12 file is written: `encryption` is modern or legacy."""
+
+    passphrase: str
+    friendly_name: str | None
+    encryption: str
 
 
 def read_server(context: Context) -> Server:
@@ -145,19 +172,68 @@ def read_certificates(data: bytes) -> tuple[x509.Certificate, ...]:
 def read_wanted(context: Context) -> tuple[Wanted, Request]:
     """What the certificate is to be. Raises OptionError."""
     params = context.params
-    bits = params["privatekey_size"]
-    if not KEY_BITS[0] <= bits <= KEY_BITS[1]:
-        raise OptionError("privatekey_size", f"{bits} bits are not supported; choose {KEY_BITS[0]} to {KEY_BITS[1]}.")
-    subject = read_subject(params["subject"])
-    asked = Asked(
+    given = _given_request(context)
+    if given is None:
+        bits: int = params["privatekey_size"]
+        if not KEY_BITS[0] <= bits <= KEY_BITS[1]:
+            raise OptionError(
+                "privatekey_size", f"{bits} bits are not supported; choose {KEY_BITS[0]} to {KEY_BITS[1]}."
+            )
+        subject = read_subject(params["subject"])
+        asked = _asked(params, subject)
+        request = Request(subject, tuple(build_extensions(asked)))
+    else:
+        asked, request = asked_in(given), Request(given.subject, given=given)
+    fraction = params["remaining_percentage"]
+    if fraction is not None and not 0 <= fraction <= 1:
+        raise OptionError("remaining_percentage", f"{fraction:g} is no fraction; give 0.2 for twenty percent.")
+    days = params["remaining_days"]
+    if days is not None and days < 0:
+        raise OptionError("remaining_days", f"{days} days cannot remain; give a number from 0.")
+    wanted = Wanted(
+        asked,
+        params["privatekey_size"] if given is None else None,
+        params["force"],
+        days,
+        fraction,
+        params["rekey"],
+        params["strict"],
+    )
+    return wanted, request
+
+
+def _asked(params: Mapping[str, Any], subject: x509.Name) -> Asked:
+    names = list(params["subject_alt_name"])
+    if params["sid"]:
+        names.append(sid_name(params["sid"]))
+    return Asked(
         subject=plain_name(subject),
-        subject_alt_name=_sorted(plain_alt_name(name) for name in read_alt_names(params["subject_alt_name"])),
+        subject_alt_name=_sorted(plain_alt_name(name) for name in read_alt_names(names)),
         key_usage=tuple(name for name in KEY_USAGES if name in params["key_usage"]),
         key_usage_critical=params["key_usage_critical"],
         extended_key_usage=_sorted(extended_key_usage(name) for name in params["extended_key_usage"]),
         extended_key_usage_critical=params["extended_key_usage_critical"],
     )
-    return Wanted(asked, bits, params["force"]), Request(subject, tuple(build_extensions(asked)))
+
+
+def _given_request(context: Context) -> CertificateRequest | None:
+    """The PKCS#10 request of csr_path or csr_content, in PEM or DER, when its signature holds."""
+    option, data = "csr_content", (context.params["csr_content"] or "").encode("utf-8")
+    path = context.path("csr_path")
+    if path is not None:
+        option, read = "csr_path", read_file("csr_path", path)
+        if read is None:
+            raise OptionError(option, f"'{path}' does not exist.")
+        data = read
+    elif not data:
+        return None
+    found = _PEM_REQUEST.search(data)
+    try:
+        given = read_csr(base64.b64decode(found[1]) if found else data)
+        verify_csr(given, policy(legacy=True))
+    except (ScepError, ValueError) as error:
+        raise OptionError(option, f"no PKCS#10 request can be read from it. {error}") from None
+    return given
 
 
 def _sorted(values: Iterable[str]) -> tuple[str, ...]:
@@ -172,16 +248,37 @@ def read_outputs(context: Context) -> Outputs:
         "privatekey_", params["privatekey_mode"], params["privatekey_owner"], params["privatekey_group"], 0o600
     )
     certificate = _target(context, "path", public)
-    record = certificate.path.with_name(certificate.path.name + SUFFIX)
+
+    def beside(suffix: str) -> Target:
+        path = certificate.path.with_name(certificate.path.name + suffix)
+        return read_target("path", path, Attributes(mode=0o600, default_mode=0o600))
+
     outputs = Outputs(
-        _target(context, "privatekey_path", secret),
+        _target(context, "privatekey_path", secret) if params["privatekey_path"] else None,
         certificate,
         _target(context, "chain_path", public) if params["chain_path"] else None,
         _target(context, "fullchain_path", public) if params["fullchain_path"] else None,
-        read_target("path", record, Attributes(default_mode=0o600)),
+        _target(context, "pkcs12_path", secret) if params["pkcs12_path"] else None,
+        beside(RECORD_SUFFIX),
+        beside(PENDING_SUFFIX),
     )
-    _check_different(outputs.all())
+    _check_different((*outputs.all(), outputs.pending))
     return outputs
+
+
+def read_key_form(context: Context) -> KeyForm:
+    """How the private key is to be written."""
+    return KeyForm(context.params["privatekey_format"], context.params["privatekey_passphrase"] or None)
+
+
+def read_pkcs12_form(context: Context) -> Pkcs12Form | None:
+    """How the PKCS#12 file is to be written, None without one. Raises OptionError."""
+    params = context.params
+    if not params["pkcs12_path"]:
+        return None
+    if not params["pkcs12_passphrase"]:
+        raise OptionError("pkcs12_passphrase", "it is empty; a PKCS#12 file holds the private key, so give one.")
+    return Pkcs12Form(params["pkcs12_passphrase"], params["pkcs12_friendly_name"], params["pkcs12_encryption"])
 
 
 def _target(context: Context, option: str, attributes: Attributes) -> Target:

@@ -14,7 +14,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from .decide import Asked, Recorded
@@ -38,6 +38,10 @@ class Record:
     key_file: str
     """SHA-256 of the key file. The key has far too many unknown bits for this to say anything about it."""
     chain: tuple[str, ...]
+
+    def with_key_file(self, key_file: str) -> Record:
+        """The same, after the key was written in another form."""
+        return replace(self, key_file=key_file)
 
     def recorded(self) -> Recorded:
         """The part that decisions need."""
@@ -65,14 +69,15 @@ def read_record(data: bytes) -> Record | None:
         fields = json.loads(data)
         if fields.pop("format") != FORMAT:
             return None
-        asked = _read_asked(fields.pop("asked"))
+        asked = read_asked(fields.pop("asked"))
         chain = tuple(str(certificate) for certificate in fields.pop("chain"))
         return Record(asked=asked, chain=chain, **fields)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
-def _read_asked(fields: Mapping[str, Any]) -> Asked:
+def read_asked(fields: Mapping[str, Any]) -> Asked:
+    """What was asked, from JSON. Raises ValueError, TypeError, KeyError or AttributeError."""
     subject = tuple(tuple((str(word), str(value)) for word, value in rdn) for rdn in fields["subject"])
     others: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in fields.items() if name != "subject"

@@ -65,7 +65,11 @@ def test_group_of_actions(name: str) -> None:
 
 
 def test_secrets_are_declared() -> None:
-    assert [name for name, option in CERTIFICATE.options.items() if option.get("no_log")] == ["challenge_password"]
+    assert [name for name, option in CERTIFICATE.options.items() if option.get("no_log")] == [
+        "challenge_password",
+        "privatekey_passphrase",
+        "pkcs12_passphrase",
+    ]
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -63,7 +63,8 @@ def test_trust_is_required(capsys: pytest.CaptureFixture[str]) -> None:
     code, result = call(scep_certificate, capsys, **options)
     assert code == 1
     assert result["msg"] == (
-        "one of the following is required: ca_fingerprint, ca_certificate_path, ca_certificate_content"
+        "state is present but any of the following are missing: "
+        "ca_fingerprint, ca_certificate_path, ca_certificate_content"
     )
 
 

@@ -1,0 +1,233 @@
+# Copyright (c) 2026, The netcert.ndes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Getting a certificate from the server: asking, waiting, and asking again after an interruption.
+
+Before a request leaves, all that sends it again is kept on disk. Whatever happens then, the next run sends the very
+same request, to which a SCEP server gives the very same answer, and for which it wants no second password.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .. import _deps
+from ..scep._compat import generate_rsa_key
+from ..scep.certificates import load_certificate, public_key_fingerprint, self_signed
+from ..scep.constants import FailInfo
+from ..scep.csr import read_csr
+from ..scep.errors import ScepError
+from ..scep.requests import Identity, new_transaction_id
+from .client import Issued, Prepared, utc_now
+from .decide import Action, Decision
+from .errors import FileError, Refused
+from .files import delete
+from .keys import encode_key, make_key, read_key
+from .pending import (
+    SENT,
+    SIGNED_BY_CERTIFICATE,
+    SIGNED_BY_KEY,
+    SIGNED_BY_OWN,
+    WAITING,
+    OpenTransaction,
+    write_pending,
+)
+from .record import timestamp
+from .task import Task
+
+try:
+    from cryptography.hazmat.primitives.serialization import Encoding
+except ImportError as exc:
+    _deps.missing("cryptography", exc)
+
+_OWN_KEY_BITS = 2048
+_JITTER = 0.2
+
+
+@dataclass(frozen=True)
+class Obtained:
+    """What came of it. `issued` is None while the request waits for approval.
+
+    `key` is None where it is somewhere else; `key_data` is there for a new one.
+    """
+
+    issued: Issued | None
+    key: Any
+    key_data: bytes | None
+    key_made: bool
+    renewed: bool
+    transaction_id: str
+    begun: bool
+    """Whether the request was made now, not in an earlier run."""
+
+
+@dataclass(frozen=True)
+class _Open:
+    """A transaction under way: what is on disk of it, and what sends it."""
+
+    kept: OpenTransaction
+    prepared: Prepared
+    key: Any
+
+
+def obtain(task: Task, decision: Decision) -> Obtained:
+    """Ask for the certificate, or for the answer to an earlier request. Raises EnrollmentError or ScepError."""
+    if decision.action is Action.RESUME:
+        opened = _reopen(task)
+        try:
+            return _obtained(opened, _ask_again(task, opened), begun=False)
+        except Refused:
+            _forget(task)
+            if opened.kept.status == WAITING:
+                raise
+            # Nobody knows whether the first attempt was answered; what is offered now may be another password.
+            decision = replace(decision, action=Action.ENROL, new_key=opened.kept.key is not None)
+    return _begin(task, decision)
+
+
+def _begin(task: Task, decision: Decision) -> Obtained:
+    renewing = decision.action is Action.RENEW and task.client.capabilities().renewal
+    if decision.action is Action.RENEW and not renewing and not task.context.params["challenge_password"]:
+        raise Refused(
+            f"The certificate should be renewed ({'; '.join(decision.reasons)}), and the server does not offer "
+            "Renewal; give a challenge_password for a new enrolment."
+        )
+    task.client.ca()  # before a key is made for nothing
+    opened = _open(task, new_key=decision.new_key, renewing=renewing)
+    _keep(task, opened.kept)
+    try:
+        issued = task.client.submit(opened.prepared)
+    except Refused:
+        _forget(task)
+        if not renewing or not task.context.params["challenge_password"]:
+            raise
+        return _begin(task, replace(decision, action=Action.ENROL))
+    return _obtained(opened, _wait(task, opened, issued), begun=True)
+
+
+def _obtained(opened: _Open, issued: Issued | None, *, begun: bool) -> Obtained:
+    kept = opened.kept
+    return Obtained(
+        issued,
+        opened.key,
+        None if kept.key is None else kept.key.encode("ascii"),
+        kept.key_made,
+        opened.prepared.renewal,
+        kept.transaction_id,
+        begun,
+    )
+
+
+def _open(task: Task, *, new_key: bool, renewing: bool) -> _Open:
+    """Make key, request and signer, as far as they are not there."""
+    client, disk, form = task.client, task.disk, task.key_form
+    given, now = task.request.given, utc_now()
+    own_key: Any = None
+    key_data: bytes | None = None
+    if given is not None:
+        key, csr, public = None, given.raw, given.public_key
+        own_key = generate_rsa_key(_OWN_KEY_BITS)
+        signer, signed_by = Identity(self_signed(own_key, task.request.subject, now), own_key), SIGNED_BY_OWN
+    else:
+        if new_key:
+            key, key_data = make_key(task.wanted.key_bits or _OWN_KEY_BITS, form.format, form.passphrase)
+        else:
+            key = disk.key()
+        public = key.public_key()
+        csr = client.request(key, task.request, None if renewing else task.context.params["challenge_password"])
+        if renewing and disk.certificate is not None:
+            signer, signed_by = Identity(disk.certificate, disk.key()), SIGNED_BY_CERTIFICATE
+        else:
+            signer, signed_by = Identity(self_signed(key, task.request.subject, now), key), SIGNED_BY_KEY
+    kept = OpenTransaction(
+        asked=task.wanted.asked,
+        url=task.context.params["url"],
+        transaction_id=new_transaction_id(),
+        time=timestamp(now),
+        status=SENT,
+        csr=csr,
+        public_key=public_key_fingerprint(public),
+        key_bits=public.key_size,
+        key=None if key_data is None else key_data.decode("ascii"),
+        key_made=new_key or disk.key_made,
+        signed_by=signed_by,
+        signer=signer.certificate.public_bytes(Encoding.PEM).decode("ascii"),
+        own_key=None if own_key is None else encode_key(own_key, "pkcs8", None).decode("ascii"),
+    )
+    return _Open(kept, Prepared(csr, task.request.subject, public, kept.transaction_id, signer, renewing), key)
+
+
+def _reopen(task: Task) -> _Open:
+    """The transaction that an earlier run has left. Raises FileError when its parts do not fit together."""
+    kept, disk, path = task.disk.pending, task.disk, task.outputs.pending.path
+    if kept is None:
+        raise AssertionError  # decide() resumes what is there
+    passphrase = task.key_form.passphrase
+    try:
+        request = read_csr(kept.csr)
+        certificate = load_certificate(kept.signer.encode("ascii"))
+    except ScepError as error:
+        raise FileError(
+            f"path: the open transaction in '{path}' cannot be read: {error}; remove the file to enrol anew."
+        ) from None
+    key = None
+    if task.request.given is None:
+        key = disk.key() if kept.key is None else read_key(path, kept.key.encode("ascii"), passphrase, known=True)
+    signing_key: Any = key
+    if kept.signed_by == SIGNED_BY_CERTIFICATE:
+        signing_key = disk.key()
+    elif kept.own_key is not None:
+        signing_key = read_key(path, kept.own_key.encode("ascii"), None, known=True)
+    renewal = kept.signed_by == SIGNED_BY_CERTIFICATE
+    signer = Identity(certificate, signing_key)
+    return _Open(
+        kept, Prepared(kept.csr, request.subject, request.public_key, kept.transaction_id, signer, renewal), key
+    )
+
+
+def _ask_again(task: Task, opened: _Open) -> Issued | None:
+    """Poll for what waits, and send once more what may not have arrived."""
+    issued = None
+    if opened.kept.status == WAITING:
+        try:
+            issued = task.client.poll(opened.prepared)
+        except Refused as refused:
+            if refused.fail_info is not FailInfo.BAD_CERT_ID:
+                raise
+            # It does not know the transaction any more, or does not know CertPoll: the request itself it may know.
+            issued = task.client.submit(opened.prepared)
+    else:
+        issued = task.client.submit(opened.prepared)
+    return _wait(task, opened, issued)
+
+
+def _wait(task: Task, opened: _Open, issued: Issued | None) -> Issued | None:
+    """Poll as long as the user wants to wait; with some spread, as whole fleets wait together."""
+    if issued is not None:
+        return issued
+    if opened.kept.status != WAITING:
+        _keep(task, replace(opened.kept, status=WAITING))
+    deadline = time.monotonic() + task.context.params["wait"]
+    while issued is None:
+        pause = task.context.params["poll_interval"] * random.uniform(1 - _JITTER, 1 + _JITTER)
+        if time.monotonic() + pause > deadline:
+            return None
+        time.sleep(pause)
+        try:
+            issued = task.client.poll(opened.prepared)
+        except Refused:
+            _forget(task)
+            raise
+    return issued
+
+
+def _keep(task: Task, kept: OpenTransaction) -> None:
+    task.transaction.commit([(task.outputs.pending, write_pending(kept))])
+
+
+def _forget(task: Task) -> None:
+    delete([task.outputs.pending])
