@@ -59,14 +59,81 @@ CLIENT: tuple[Remedy, ...] = (
         "Correct the value that the sentence names",
     ),
     Remedy(
-        ("subject: it is empty", "is empty; leave the attribute out"),
-        "Usually a variable that is empty",
+        ("subject: it is empty", "subject: the value of '<attribute>' <complaint>"),
+        "Usually a variable that is empty, or a value that its attribute cannot hold",
         "Set it, or leave the attribute out",
     ),
     Remedy(
-        ("subject_alt_name: '<value>' cannot be used", "write the host name in its ASCII form"),
-        "The value is not what its prefix says, or a host name has letters outside of ASCII",
-        "Correct the value; write an international name in its ASCII form",
+        (
+            "subject_alt_name: <shown of value> cannot be used",
+            "a part between its dots is blank",
+            "a wildcard can be the whole first part",
+            "it has <text> characters, and",
+            "it holds a control character; leave that out",
+            "it is no host name; each part",
+            "it is no object identifier",
+            "it is not the address of one host",
+            "there is nothing behind the colon",
+            "write it in ASCII",
+            "write the host name in its ASCII form",
+            "write the user principal name",
+        ),
+        "The value is not what its prefix says",
+        "Correct the value as the sentence says; write an international host name in its ASCII form",
+    ),
+    Remedy(
+        ("stands twice in one part", "has a blank part beside a comma or a plus sign"),
+        "A comma or a plus sign that was meant as part of a value",
+        "Write a backslash before it, or give the subject as a mapping",
+    ),
+    Remedy(
+        ("sid: <shown of sid> is not the SID",),
+        "Another SID than that of an account, or a name",
+        "Ask Active Directory for it with Get-ADComputer or Get-ADUser",
+    ),
+    Remedy(
+        (
+            "it has <octets> octets, and",
+            "it holds a control character, such as a line break",
+            "give a passphrase of at",
+        ),
+        "A passphrase that openssl and others could not take",
+        "Give another one; a line break usually comes from the file that it was read from",
+    ),
+    Remedy(
+        ("pkcs12_passphrase: it is empty",),
+        "A PKCS#12 file without a passphrase would hold the key in the clear",
+        "Give pkcs12_passphrase",
+    ),
+    Remedy(
+        ("the given one does not open the key",),
+        "The key was written with another passphrase",
+        "Give that one, or remove the file to have a new key made",
+    ),
+    Remedy(
+        ("pkcs12_encryption: '<encryption>' is not known", "privatekey_format: '<format>' is not known"),
+        "A misspelt word",
+        "Take one from the list",
+    ),
+    Remedy(
+        ("cannot write 'modern'", "the OpenSSL of this host does not allow"),
+        "The library of the host is too old for one encryption, or its policy forbids the other",
+        "Choose the other pkcs12_encryption, or update cryptography there",
+    ),
+    Remedy(
+        ("pkcs12_friendly_name: <friendly name> holds",),
+        "A line break at the end, or a character outside of the first 65536 of Unicode",
+        "Leave it out",
+    ),
+    Remedy(
+        ("days cannot remain", "is no fraction; give 0.2"),
+        "A number out of range; a percentage is given as a fraction",
+        "Give a number of the range",
+    ),
+    Remedy(
+        ("no PKCS#10 request can be read from it",),
+        "The file or text is no PKCS#10 request in PEM or DER",
+        "Export the request again; what follows in the sentence says what was found",
     ),
     Remedy(("does not begin with DNS:",), "The prefix is missing or misspelt", "Write DNS:, IP:, email: or URI: first"),
     Remedy(("seconds is no time",), "timeout is not positive or longer than a day", "Give seconds within the range"),
@@ -79,7 +146,14 @@ CLIENT: tuple[Remedy, ...] = (
     ),
     # --- files
     Remedy(
-        ("cannot be replaced", "cannot be changed", "' cannot be read:", "' cannot be written:", "no backup '"),
+        (
+            "cannot be replaced",
+            "cannot be changed",
+            "' cannot be read:",
+            "' cannot be written:",
+            "no backup '",
+            "' cannot be removed: ",
+        ),
         "The reason of the system says it: permissions, a full disk, an immutable file",
         "Mend that and run again; the files that were there are still complete",
     ),
@@ -178,9 +252,14 @@ CLIENT: tuple[Remedy, ...] = (
         "Look into the log of the server; a request may have arrived there, and spent its password",
     ),
     Remedy(
-        ("The server keeps the request for approval",),
-        "The CA lets somebody approve each request",
-        "Approve it, and let the CA issue at once",
+        ("and the server does not offer Renewal",),
+        "The server signs no renewals, so a new enrolment with a password is the only way",
+        "Give challenge_password",
+    ),
+    Remedy(
+        ("with the certificate that is to be renewed",),
+        "The server answers with what it remembers of an earlier request",
+        "Run again some minutes later",
     ),
     # --- libraries
     Remedy(
