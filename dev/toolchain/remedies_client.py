@@ -59,7 +59,11 @@ CLIENT: tuple[Remedy, ...] = (
         "Correct the value that the sentence names",
     ),
     Remedy(
-        ("subject: it is empty", "subject: the value of '<attribute>' <complaint>"),
+        (
+            "subject: it is empty",
+            "subject: a part of it has no attribute",
+            "subject: the value of '<attribute>' <complaint>",
+        ),
         "Usually a variable that is empty, or a value that its attribute cannot hold",
         "Set it, or leave the attribute out",
     ),
