@@ -163,7 +163,7 @@ def test_certmonger_without_renewal_sends_the_used_password(
         assert exchanges[-1].reply.status == "FAILURE"
         assert check_issued(certmonger, server, "device9") == old
     log = (server.state / "scep-server.log").read_text()
-    assert log.count("refused with badRequest: challenge password already used") == 2
+    assert log.count(": challenge password already used") == 2
 
 
 @pytest.mark.interop(
