@@ -130,7 +130,17 @@ CLIENT: tuple[Remedy, ...] = (
         "Leave it out",
     ),
     Remedy(
-        ("days cannot remain", "is no fraction; give 0.2"),
+        ("is no serial number",),
+        "Usually digits with colons that YAML reads as another number, or a variable that is empty",
+        "Put it in quotes",
+    ),
+    Remedy(
+        ("no certificate can be read from it",),
+        "The file or text is no certificate in PEM or DER",
+        "Export it again; what follows in the sentence says what was found",
+    ),
+    Remedy(
+        ("days cannot remain", "hours cannot remain", "is no fraction; give 0.2"),
         "A number out of range; a percentage is given as a fraction",
         "Give a number of the range",
     ),
@@ -167,7 +177,13 @@ CLIENT: tuple[Remedy, ...] = (
         "Run with become, or name a folder that the user may write to",
     ),
     Remedy(
-        ("exists and is not a certificate", "exists and is not a regular file", "so it is not what is meant"),
+        (
+            ("exists and is not a certificate",),
+            "exists and is not a CRL",
+            "is no bundle of certificates",
+            "exists and is not a regular file",
+            "so it is not what is meant",
+        ),
         "The path leads to something else, which is not overwritten",
         "Name another file, or remove this one",
     ),
@@ -264,6 +280,21 @@ CLIENT: tuple[Remedy, ...] = (
         ("with the certificate that is to be renewed",),
         "The server answers with what it remembers of an earlier request",
         "Run again some minutes later",
+    ),
+    Remedy(
+        ("No CRL can be had",),
+        "Neither the server nor a distribution point of the certificate has a CRL that holds; each says why",
+        "Mend one of them; the file that was there is untouched",
+    ),
+    Remedy(
+        ("has no file for this client",),
+        "The address in the certificate is out of date, or the web server there does not publish the CRL",
+        "Publish the CRL there; redirections are not followed",
+    ),
+    Remedy(
+        ("a question for approval that has nothing to approve",),
+        "The server's software is at fault",
+        "Report it to its makers; the distribution points of the certificate are tried instead",
     ),
     # --- libraries
     Remedy(

@@ -65,6 +65,47 @@ PROTOCOL: tuple[Remedy, ...] = (
         "A certificate of the same CA, which any device has too; NDES's own are marked",
         "Name it in ra_fingerprint if it is the server's, or set require_ra_eku to false",
     ),
+    Remedy(
+        ("No CA under the trust anchor has issued",),
+        "The certificate is one of another CA, or of one before a rollover that the server no longer offers",
+        "Give the CA that issued it as ca_certificate_path",
+    ),
+    # --- CRLs
+    Remedy(
+        ("The CRL is one of", "The CRL was not signed with the key of"),
+        "The source has the CRL of another CA, or somebody answers in its place",
+        "Look at what the address of the source leads to, and at who issued the certificate",
+    ),
+    Remedy(
+        ("does not allow to sign a CRL",),
+        "The CA certificate has a keyUsage without cRLSign",
+        "Have the CA issue its CRL with a certificate that has it",
+    ),
+    Remedy(
+        ("The CRL is of", "The CRL is out of date"),
+        "The CA has stopped to publish CRLs, or the clock of one side is wrong",
+        "Compare the clocks; publish a CRL anew at the CA",
+    ),
+    Remedy(
+        (
+            "The CRL has a critical extension",
+            "The CRL is an indirect one",
+            "The CRL is for other certificates",
+            "does not say when the next one is due",
+        ),
+        "The CRL does not tell all that there is to know about this certificate, or not until when",
+        "Have the CA publish one full CRL for all of its certificates",
+    ),
+    Remedy(
+        ("is older than the one that is there already",),
+        "A source has an old CRL: a cache, a copy that is not renewed, or a CA restored from a backup",
+        "Renew the copy; after a restored backup remove the file here",
+    ),
+    Remedy(
+        ("The bytes are not a CRL",),
+        "The address leads to something else, or the file is damaged",
+        "Look at what the address leads to",
+    ),
     # --- replies
     Remedy(
         ("The recipientNonce of the reply", "The reply belongs to another transaction"),
@@ -74,6 +115,7 @@ PROTOCOL: tuple[Remedy, ...] = (
     Remedy(
         (
             "The reply has no CRL",
+            "with the serial number that was asked for",
             "The reply has no pkiStatus",
             "but no CertRep",
             "The reply says SUCCESS and has no content",

@@ -11,7 +11,7 @@ short_description: Ask a SCEP server what it can do and which certificates it of
 version_added: 0.1.0
 description:
   - Asks a SCEP server (RFC 8894) for its capabilities (GetCACaps) and for the certificates of its CA and of its
-    registration authority (GetCACert).
+    registration authority (GetCACert), today's and, where it offers them, the coming ones (GetNextCACert).
   - Serves to find out the fingerprint that M(netcert.ndes.scep_certificate) wants, and to see why an enrolment fails.
   - Without a trust anchor everything is shown and nothing is trusted. With O(ca_fingerprint), O(ca_certificate_path) or
     O(ca_certificate_content) the certificates are checked as in an enrolment, and the task fails if they do not hold.
@@ -166,6 +166,19 @@ certificates:
         MIIDTTCCAjWgAwIBAgIQYcjF7GxQyxhGf1hiK2LYETANBgkqhkiG9w0BAQsFADAf
         ...
         -----END CERTIFICATE-----
+next_ca_offered:
+  description: Whether the server says that it answers GetNextCACert.
+  returned: success
+  type: bool
+  sample: true
+next_ca:
+  description:
+    - The certificates of the CA that will issue after a rollover, described as in RV(certificates).
+    - Empty without a trust anchor, as today's CA has to vouch for them, and as long as the server has none to offer.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
 """
 
 from ansible.module_utils.basic import AnsibleModule

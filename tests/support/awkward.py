@@ -68,6 +68,8 @@ class Awkward:
         self.change: Callable[[x509.Certificate], x509.Certificate] = lambda certificate: certificate
         self.end = dt.datetime.now(dt.timezone.utc) + dt.timedelta(days=365)
         self.subject: x509.Name | None = None
+        self.files: dict[str, Answer] = {}
+        """What a plain GET finds, by its path, such as a CRL at a distribution point."""
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         if tls is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -140,6 +142,10 @@ def _handler(server: Awkward) -> type[BaseHTTPRequestHandler]:
         disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
+            if self.path in server.files:
+                server.received.append(Received("GET", self.path, b""))
+                self._send(server.files[self.path])
+                return
             query = wire.parse_query(self.path.partition("?")[2])
             self._answer(query.operation, wire.decode_get_message(query.message) if query.message else b"")
 
@@ -149,7 +155,9 @@ def _handler(server: Awkward) -> type[BaseHTTPRequestHandler]:
 
         def _answer(self, operation: str, message: bytes) -> None:
             server.received.append(Received(self.command, operation, message))
-            answer = server.answer(operation, message)
+            self._send(server.answer(operation, message))
+
+        def _send(self, answer: Answer) -> None:
             self.send_response(answer.status)
             if answer.content_type is not None:
                 self.send_header("Content-Type", answer.content_type)

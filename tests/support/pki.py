@@ -243,6 +243,31 @@ def sha256(cert: x509.Certificate) -> str:
     return cert.fingerprint(hashes.SHA256()).hex()
 
 
+def crl(
+    issuer: Identity,
+    start: dt.datetime,
+    end: dt.datetime,
+    *,
+    number: int | None = 1,
+    revoked: Sequence[tuple[int, dt.datetime, x509.ReasonFlags | None]] = (),
+    extensions: Sequence[tuple[x509.ExtensionType, bool]] = (),
+    key: Any = None,
+) -> bytes:
+    """A CRL in DER; `revoked` is serial numbers with date and reason, `key` another one than the issuer's."""
+    builder = x509.CertificateRevocationListBuilder().issuer_name(issuer.certificate.subject)
+    builder = builder.last_update(start).next_update(end)
+    if number is not None:
+        builder = builder.add_extension(x509.CRLNumber(number), critical=False)
+    for value, critical in extensions:
+        builder = builder.add_extension(value, critical)
+    for serial, date, reason in revoked:
+        entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(date)
+        if reason is not None:
+            entry = entry.add_extension(x509.CRLReason(reason), critical=False)
+        builder = builder.add_revoked_certificate(entry.build())
+    return crl_der(builder, issuer.key if key is None else key)
+
+
 def crl_der(builder: x509.CertificateRevocationListBuilder, key: Any) -> bytes:
     """A CRL, signed."""
     return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)

@@ -76,6 +76,17 @@ _FILES: dict[str, dict[str, Any]] = {
     "backup": {"type": "bool", "default": False},
 }
 
+_FILE = {name: _FILES[name] for name in ("path", "mode", "owner", "group", "backup")}
+
+_CRL: dict[str, dict[str, Any]] = {
+    "format": {"type": "str", "choices": ["pem", "der"], "default": "der"},
+    "certificate_path": {"type": "path"},
+    "certificate_content": {"type": "str"},
+    "serial_number": {"type": "raw"},
+    "remaining_hours": {"type": "float", "default": 24.0},
+    "force": {"type": "bool", "default": False},
+}
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -109,5 +120,25 @@ CERTIFICATE = Spec(
             ("state", "present", ["privatekey_path", "csr_path", "csr_content"], True),
         ],
         "required_by": {"client_key": ["client_cert"], "pkcs12_path": ["pkcs12_passphrase"]},
+    },
+)
+
+_CERTIFICATE_OF_CRL = ["certificate_path", "certificate_content", "serial_number"]
+
+CRL = Spec(
+    {**_CONNECTION, **_CRL, **_FILE},
+    {
+        "mutually_exclusive": [_TRUST, _CERTIFICATE_OF_CRL],
+        "required_one_of": [_TRUST, _CERTIFICATE_OF_CRL],
+        "required_by": {"client_key": ["client_cert"]},
+    },
+)
+
+TRUST_STORE = Spec(
+    {**_CONNECTION, "state": _FILES["state"], **_FILE},
+    {
+        "mutually_exclusive": [_TRUST],
+        "required_if": [("state", "present", [*_TRUST], True)],
+        "required_by": {"client_key": ["client_cert"]},
     },
 )

@@ -32,6 +32,7 @@ def ca_info(context: Context) -> dict[str, Any]:
         capabilities, offered = client.capabilities(), client.offered()
         pinned = bool(server.anchor.fingerprints or server.anchor.certificates)
         judged = client.ca() if pinned else None
+        coming = client.next_ca() if pinned else ()
     return {
         "changed": False,
         "msg": _message(context, len(offered), pinned),
@@ -42,6 +43,8 @@ def ca_info(context: Context) -> dict[str, Any]:
         "post": capabilities.post,
         "renewal": capabilities.renewal,
         "certificates": [_describe(certificate, judged) for certificate in offered],
+        "next_ca_offered": capabilities.next_ca,
+        "next_ca": [_describe(certificate, None) for certificate in coming],
     }
 
 

@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 from .. import _deps
 from ..scep import requests as scep_requests
+from ..scep._compat import generate_rsa_key
 from ..scep.algorithms import choose
-from ..scep.cacerts import read_ca_certificates
+from ..scep.cacerts import read_ca_certificates, read_next_ca
 from ..scep.capabilities import Capabilities
+from ..scep.certificates import self_signed
 from ..scep.constants import PkiStatus
 from ..scep.csr import build_csr
 from ..scep.errors import DecodeError, ReplyError, TrustError
 from ..scep.failures import explain
-from ..scep.replies import open_reply, select_issued
-from ..scep.requests import Identity, cert_poll, pkcs_req
+from ..scep.replies import Reply, open_reply, select_certificate, select_crl, select_issued
+from ..scep.requests import Identity, cert_poll, get_cert, get_crl, pkcs_req
 from ..scep.trust import CaCertificates, resolve
 from .errors import Refused, TransportError
 from .options import Request, Server
@@ -31,8 +33,11 @@ from .transport import Transport
 
 try:
     from cryptography import x509
+    from cryptography.x509.oid import NameOID
 except ImportError as exc:
     _deps.missing("cryptography", exc)
+
+_OWN_KEY_BITS = 2048
 
 
 def utc_now() -> dt.datetime:
@@ -161,15 +166,50 @@ class Client:
         )
         return self._ask(message, prepared)
 
-    def _ask(self, message: scep_requests.Request, prepared: Prepared) -> Issued | None:
+    def next_ca(self) -> tuple[x509.Certificate, ...]:
+        """The certificates of the coming CA, when today's signed them; empty where the server has none to offer."""
+        if not self.capabilities().next_ca:
+            return ()
+        ca = self.ca()
+        body = self._transport.next_ca_certificates()
+        if body is None:
+            return ()
+        with self._understood("GetNextCACert"):
+            return read_next_ca(body, ca, self._server.allowed, utc_now())
+
+    def certificate(self, serial: int) -> x509.Certificate:
+        """GetCert for a certificate of the CA, as `select_certificate` takes it. Raises Refused for a FAILURE."""
+        return select_certificate(self._look_up(get_cert, self.ca().ca.subject, serial), serial, self.ca())
+
+    def crl(self, certificate: x509.Certificate) -> bytes:
+        """GetCRL for the CRL (DER, not judged) that covers a certificate. Raises Refused for a FAILURE."""
+        return select_crl(self._look_up(get_crl, certificate.issuer, certificate.serial_number))
+
+    def _look_up(self, build: Callable[..., scep_requests.Request], issuer: x509.Name, serial: int) -> Reply:
+        """GetCert or GetCRL, signed by a key that is made for this alone: the answer is no secret."""
+        digest, cipher = choose(self.capabilities(), self._server.allowed)
+        recipient, key = self.ca().recipient, generate_rsa_key(_OWN_KEY_BITS)
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "netcert.ndes")])
+        signer = Identity(self_signed(key, name, utc_now()), key)
+        reply = self._reply(build(issuer, serial, signer, recipient, digest, cipher))
+        if reply.status is PkiStatus.PENDING:
+            raise Refused("The server keeps a question for approval that has nothing to approve.")
+        return reply
+
+    def _reply(self, message: scep_requests.Request) -> Reply:
+        """Send a message, and open the answer. Raises Refused for a FAILURE."""
         ca, allowed = self.ca(), self._server.allowed
         body = self._transport.pki_operation(message.message, post=self.capabilities().post)
         with self._understood("PKIOperation"):
             reply = open_reply(body, message, ca, allowed, utc_now())
+        if reply.status is PkiStatus.FAILURE:
+            raise Refused(explain(reply), reply.fail_info)
+        return reply
+
+    def _ask(self, message: scep_requests.Request, prepared: Prepared) -> Issued | None:
+        reply, ca = self._reply(message), self.ca()
         if reply.status is PkiStatus.PENDING:
             return None
-        if reply.status is not PkiStatus.SUCCESS:
-            raise Refused(explain(reply), reply.fail_info)
         if prepared.renewal and set(reply.certificates) <= {prepared.signer.certificate, *ca.chain}:
             raise Refused(
                 "The server answers the renewal with the certificate that is to be renewed. NDES does so for some "

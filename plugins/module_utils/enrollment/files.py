@@ -106,7 +106,11 @@ def read_target(option: str, path: Path, attributes: Attributes) -> Target:
     return Target(option, real, attributes)
 
 
-def read_file(option: str, path: Path, limit: int = 1024 * 1024) -> bytes | None:
+FILE_LIMIT = 1024 * 1024
+"""Octets of a file that are read; certificates and keys are a thousandth of it."""
+
+
+def read_file(option: str, path: Path, limit: int = FILE_LIMIT) -> bytes | None:
     """The content, or None when there is no file. Raises FileError."""
     try:
         with path.open("rb") as file:
@@ -173,9 +177,9 @@ def set_attributes(target: Target) -> None:
         raise FileError(f"{target.option}: '{target.path}' cannot be changed: {error.strerror}.") from None
 
 
-def back_up(target: Target, moment: str) -> Path | None:
+def back_up(target: Target, moment: str, limit: int = FILE_LIMIT) -> Path | None:
     """Copy an existing file, with its owner and mode, to a name with the time in it. Raises FileError."""
-    data = read_file(target.option, target.path)
+    data = read_file(target.option, target.path, limit)
     if data is None:
         return None
     copy = target.path.with_name(f"{target.path.name}.{moment}~")

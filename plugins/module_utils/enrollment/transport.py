@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""HTTP to a SCEP server (RFC 8894 section 4): the one place that sends anything.
+"""HTTP to a SCEP server (RFC 8894 section 4), and to where its CA leaves CRLs: the one place that sends anything.
 
 TLS options go with every single request: a session's own would lose against REQUESTS_CA_BUNDLE in the environment.
 """
@@ -42,6 +42,8 @@ _ATTEMPTS = 3
 _PAUSE = 0.5
 _CHUNK = 65536
 _HEADERS = {"User-Agent": "netcert.ndes", "Accept-Encoding": "identity"}
+DOWNLOAD = "a download"
+"""What a plain GET is called in sentences, in place of an operation."""
 HINTS = {
     401: "it wants a login, which SCEP does not have; url may lead to the administration page",
     403: "it does not let this host in",
@@ -113,30 +115,44 @@ class Transport:
     def capabilities(self) -> Capabilities:
         """GetCACaps. An HTTP error and a page in place of the list mean: none (RFC 8894 section 3.5.1)."""
         try:
-            return parse_capabilities(self._again("GetCACaps"))
+            return parse_capabilities(self._again("GetCACaps", self._url("GetCACaps")))
         except (_Answered, DecodeError):
             return Capabilities(frozenset())
 
     def ca_certificates(self) -> bytes:
         """The body of a GetCACert answer."""
-        return self._again("GetCACert")
+        return self._again("GetCACert", self._url("GetCACert"))
+
+    def next_ca_certificates(self) -> bytes | None:
+        """The body of a GetNextCACert answer; None for an HTTP error, as there is no next CA yet then."""
+        try:
+            return self._again("GetNextCACert", self._url("GetNextCACert"))
+        except _Answered:
+            return None
+
+    def download(self) -> bytes:
+        """What lies at the address itself, without any operation."""
+        return self._again(DOWNLOAD, self._connection.url)
 
     def pki_operation(self, message: bytes, *, post: bool) -> bytes:
         """Send a pkiMessage and return the answer; sent once, because a challenge password may be used once."""
         if post:
-            return self._exchange("PKIOperation", None, message)
-        return self._exchange("PKIOperation", message, None)
+            return self._exchange("PKIOperation", self._url("PKIOperation"), message)
+        return self._exchange("PKIOperation", self._url("PKIOperation", message), None)
 
-    def _again(self, operation: str) -> bytes:
+    def _url(self, operation: str, message: bytes | None = None) -> str:
+        return build_url(self._connection.url, operation, message)
+
+    def _again(self, operation: str, url: str) -> bytes:
         """Ask a question that changes nothing, a few times if no connection comes about."""
         for attempt in range(1, _ATTEMPTS):
             try:
-                return self._exchange(operation, None, None)
+                return self._exchange(operation, url, None)
             except _NotConnected:
                 time.sleep(_PAUSE * attempt)
-        return self._exchange(operation, None, None)
+        return self._exchange(operation, url, None)
 
-    def _exchange(self, operation: str, message: bytes | None, body: bytes | None) -> bytes:
+    def _exchange(self, operation: str, url: str, body: bytes | None) -> bytes:
         options = self._connection
         proxies: Any = None
         if options.proxy is not None:
@@ -149,7 +165,7 @@ class Transport:
                 warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
             with self._session.request(
                 "GET" if body is None else "POST",
-                build_url(options.url, operation, message),
+                url,
                 data=body,
                 headers=_HEADERS if body is None else {**_HEADERS, "Content-Type": CONTENT_TYPES["pki_message"]},
                 timeout=options.timeout,
@@ -173,6 +189,8 @@ class Transport:
     def _read(self, operation: str, response: requests.Response, deadline: float) -> bytes:
         where = f"The server at {self._connection.url}"
         status = response.status_code
+        if operation == DOWNLOAD and status != 200:
+            raise _Answered(f"{where} has no file for this client: HTTP {status} ({_phrase(status)}).")
         if response.is_redirect or status in (300, 304, 305):
             target = response.headers.get("Location", "nowhere").split("?")[0]
             raise _Answered(f"{where} sends {operation} on to {target}; if that is the SCEP server, give it as url.")
@@ -188,7 +206,7 @@ class Transport:
                 raise self._timed_out(operation)
         if len(body) < _declared(response):
             raise self._cut_off(operation)
-        if _is_page(response.headers.get("Content-Type", ""), bytes(body[:512])):
+        if operation != DOWNLOAD and _is_page(response.headers.get("Content-Type", ""), bytes(body[:512])):
             raise _Answered(
                 f"{where} answers {operation} with a web page, so it is no SCEP server; check the path in url."
             )

@@ -76,6 +76,22 @@ def not_after(certificate: x509.Certificate) -> dt.datetime:
     return certificate.not_valid_after.replace(tzinfo=dt.timezone.utc)
 
 
+def crl_dates(crl: x509.CertificateRevocationList) -> tuple[dt.datetime, dt.datetime | None]:
+    """(thisUpdate, nextUpdate where there is one) of a CRL, aware, in UTC."""
+    if VERSION >= (42, 0):
+        return crl.last_update_utc, crl.next_update_utc
+    end = crl.next_update
+    start = crl.last_update.replace(tzinfo=dt.timezone.utc)
+    return start, None if end is None else end.replace(tzinfo=dt.timezone.utc)
+
+
+def revocation_date(entry: x509.RevokedCertificate) -> dt.datetime:
+    """When a certificate was revoked, aware, in UTC."""
+    if VERSION >= (42, 0):
+        return entry.revocation_date_utc
+    return entry.revocation_date.replace(tzinfo=dt.timezone.utc)
+
+
 def load_private_key(data: bytes, password: bytes | None = None, *, known: bool = False) -> Any:
     """A private key from PEM or DER.
 

@@ -27,7 +27,8 @@ try:
 except ImportError as exc:
     _deps.missing("cryptography", exc)
 
-_CLOCK_SKEW = dt.timedelta(hours=1)
+CLOCK_SKEW = dt.timedelta(hours=1)
+"""How far the clock of somebody who signs may be ahead of ours."""
 
 
 def load_certificate(data: bytes) -> x509.Certificate:
@@ -180,7 +181,7 @@ def _extension(certificate: x509.Certificate, kind: Any) -> Any:
 
 def valid_at(certificate: x509.Certificate, now: dt.datetime) -> bool:
     """Whether the certificate is in date; a fresh one is let through for an hour of clock skew."""
-    return not_before(certificate) <= now + _CLOCK_SKEW and now <= not_after(certificate)
+    return not_before(certificate) <= now + CLOCK_SKEW and now <= not_after(certificate)
 
 
 def verify_issued_by(certificate: x509.Certificate, issuer: x509.Certificate, allowed: AlgorithmPolicy) -> None:

@@ -16,7 +16,7 @@ from .. import _deps
 from . import attributes, cms, constants
 from ._compat import not_before
 from .algorithms import AlgorithmPolicy
-from .certificates import load_certificate, name, public_key, same_key
+from .certificates import issued_by, load_certificate, name, public_key, same_key
 from .constants import FailInfo, MessageType, PkiStatus
 from .errors import DecodeError, MalformedContent, NoSignerCertificate, ReplyError, TrustError
 from .header import RequestHeader
@@ -229,3 +229,14 @@ def select_crl(reply: Reply) -> bytes:
     if not reply.crls:
         raise ReplyError("The reply has no CRL.")
     return reply.crls[0]
+
+
+def select_certificate(reply: Reply, serial: int, ca: CaCertificates) -> x509.Certificate:
+    """The certificate with this serial number in a reply to GetCert, issued by the CA; it may be out of date.
+
+    Raises ReplyError when the reply has none.
+    """
+    for certificate in reply.certificates:
+        if certificate.serial_number == serial and issued_by(certificate, ca.ca, ca.trust.allowed):
+            return certificate
+    raise ReplyError("The reply has no certificate of the CA with the serial number that was asked for.")

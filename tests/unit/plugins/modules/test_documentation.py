@@ -15,12 +15,27 @@ from ansible.plugins.loader import fragment_loader
 from ansible.utils.plugin_docs import get_docstring
 from ansible_collections.netcert.ndes.plugins.action import scep_ca_info as info_action
 from ansible_collections.netcert.ndes.plugins.action import scep_certificate as certificate_action
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.argspec import CA_INFO, CERTIFICATE, Spec
-from ansible_collections.netcert.ndes.plugins.modules import scep_ca_info, scep_certificate
+from ansible_collections.netcert.ndes.plugins.action import scep_crl as crl_action
+from ansible_collections.netcert.ndes.plugins.action import scep_trust_store as trust_store_action
+from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.argspec import (
+    CA_INFO,
+    CERTIFICATE,
+    CRL,
+    TRUST_STORE,
+    Spec,
+)
+from ansible_collections.netcert.ndes.plugins.modules import (
+    scep_ca_info,
+    scep_certificate,
+    scep_crl,
+    scep_trust_store,
+)
 
 MODULES = {
     "scep_ca_info": (scep_ca_info, info_action, CA_INFO),
     "scep_certificate": (scep_certificate, certificate_action, CERTIFICATE),
+    "scep_crl": (scep_crl, crl_action, CRL),
+    "scep_trust_store": (scep_trust_store, trust_store_action, TRUST_STORE),
 }
 SPECS = {name: spec for name, (_unused, _unused, spec) in MODULES.items()}
 RUNTIME = Path(__file__).resolve().parents[4] / "meta" / "runtime.yml"
