@@ -178,7 +178,7 @@ CLIENT: tuple[Remedy, ...] = (
     ),
     Remedy(
         (
-            ("exists and is not a certificate",),
+            "exists and is not a certificate",
             "exists and is not a CRL",
             "is no bundle of certificates",
             "exists and is not a regular file",

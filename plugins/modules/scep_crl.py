@@ -132,7 +132,9 @@ msg:
   description: What was done, which CRL is there now, and what it says of the certificate.
   returned: always
   type: str
-  sample: "Set: content of the CRL. It is number 1, of 2026-11-25 23:41 UTC, and the next one is due at 2026-12-02T23:41:06Z. The certificate is revoked."
+  sample: >-
+    Set: content of the CRL. It is number 1, of 2026-11-25 23:41 UTC; the next is due 2026-12-02 23:41 UTC. The
+    certificate is revoked.
 path:
   description: The real path of the file, links followed.
   returned: success

@@ -245,9 +245,7 @@ def _written(
     data = crl.parsed.public_bytes(wanted.encoding) if wanted.encoding is Encoding.PEM else crl.raw
     settled = file.settle(data, {**record, **fetched})
     revocation = crl.find(question.certificate.serial_number)
-    state = (
-        f"{'It is' if settled.done else 'The CRL is'} {crl}, and the next one is due at {timestamp(crl.next_update)}."
-    )
+    state = f"{'It is' if settled.done else 'The CRL is'} {crl}; the next is due {crl.next_update:%Y-%m-%d %H:%M} UTC."
     done = f"{'To be set' if context.check_mode else 'Set'}: {', '.join(settled.done)} of the CRL. "
     return {
         **settled.returned(),
