@@ -112,7 +112,7 @@ CLIENT: tuple[Remedy, ...] = (
     Remedy(
         ("the given one does not open the key",),
         "The key was written with another passphrase",
-        "Give that one, or remove the file to have a new key made",
+        "Give that one, or remove the key to have a new one made",
     ),
     Remedy(
         ("pkcs12_encryption: '<encryption>' is not known", "privatekey_format: '<format>' is not known"),
@@ -202,13 +202,28 @@ CLIENT: tuple[Remedy, ...] = (
     ),
     Remedy(
         ("holds no private key", "is not an RSA key, as SCEP needs it", "is protected by a passphrase"),
-        "The file of the key is somebody's own, of a kind that cannot be used, and is not overwritten",
-        "Name another file, or remove this one to have a key made",
+        "The key is somebody's own, of a kind that cannot be used, and is not replaced",
+        "Give another one, or none to have a key made",
     ),
     Remedy(
-        ("and privatekey_size asks for", "are the most; remove the file"),
-        "The file of the key is somebody's own, and its size is not the one that is asked for",
-        "Change privatekey_size, or name another file",
+        ("and privatekey_size asks for", "are the most; <advice>"),
+        "The key is somebody's own, and its size is not the one that is asked for",
+        "Change privatekey_size, or give another key",
+    ),
+    Remedy(
+        ("the open transaction in <name> cannot be read",),
+        "What was kept of a request without an answer was changed since",
+        "Remove it, with the file or with the option, to have the certificate asked for anew",
+    ),
+    Remedy(
+        ("certificate_content: it is not a certificate",),
+        "Usually a variable that holds something else, such as the path of a file",
+        "Give the text of the certificate, or leave the option out with default(omit)",
+    ),
+    Remedy(
+        ("The given record still has this request",),
+        "The request that waited for approval was refused, and the module cannot change the variable that it came from",
+        "Set force for one run, with a new challenge password where the CA wants one",
     ),
     # --- the way to the server
     Remedy(

@@ -122,4 +122,6 @@ def test_scepclient_is_refused_without_the_switch(scepclient: Scepclient, server
     assert done.returncode != 0
     assert not (scepclient.folder / "device.pem").exists()
     log = (server.state / "scep-server.log").read_text()
-    assert "refused with badAlg" in log and "The message is encrypted with single DES, which is not allowed here." in log
+    assert (
+        "refused with badAlg" in log and "The message is encrypted with single DES, which is not allowed here." in log
+    )

@@ -54,13 +54,16 @@ _RENEWAL: dict[str, dict[str, Any]] = {
     "poll_interval": {"type": "float", "default": 30.0},
 }
 
+_KEY: dict[str, dict[str, Any]] = {
+    "privatekey_size": {"type": "int", "default": 2048, "no_log": False},
+    "privatekey_format": {"type": "str", "choices": ["pkcs8", "pkcs1"], "default": "pkcs8", "no_log": False},
+    "privatekey_passphrase": {"type": "str", "no_log": True},
+}
+
 _FILES: dict[str, dict[str, Any]] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "path": {"type": "path", "required": True},
     "privatekey_path": {"type": "path"},
-    "privatekey_size": {"type": "int", "default": 2048, "no_log": False},
-    "privatekey_format": {"type": "str", "choices": ["pkcs8", "pkcs1"], "default": "pkcs8", "no_log": False},
-    "privatekey_passphrase": {"type": "str", "no_log": True},
     "privatekey_mode": {"type": "raw", "no_log": False},
     "privatekey_owner": {"type": "str", "no_log": False},
     "privatekey_group": {"type": "str", "no_log": False},
@@ -87,6 +90,17 @@ _CRL: dict[str, dict[str, Any]] = {
     "force": {"type": "bool", "default": False},
 }
 
+# Were the record secret as a whole, Ansible would mask each single value in it wherever it occurs in a result, and that
+# even where it is "1" or "CN". What is secret in it is one text.
+_CONTENTS: dict[str, dict[str, Any]] = {
+    "privatekey_content": {"type": "str", "no_log": True},
+    "certificate_content": {"type": "str"},
+    "record": {
+        "type": "dict",
+        "options": {"enrolment": {"type": "dict"}, "transaction": {"type": "str", "no_log": True}},
+    },
+}
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -105,7 +119,7 @@ CA_INFO = Spec(_CONNECTION, {"mutually_exclusive": [_TRUST], "required_by": {"cl
 _ASKED = ["subject", "csr_path", "csr_content"]
 
 CERTIFICATE = Spec(
-    {**_CONNECTION, **_REQUEST, **_RENEWAL, **_FILES},
+    {**_CONNECTION, **_REQUEST, **_RENEWAL, **_KEY, **_FILES},
     {
         "mutually_exclusive": [
             _TRUST,
@@ -120,6 +134,24 @@ CERTIFICATE = Spec(
             ("state", "present", ["privatekey_path", "csr_path", "csr_content"], True),
         ],
         "required_by": {"client_key": ["client_cert"], "pkcs12_path": ["pkcs12_passphrase"]},
+    },
+)
+
+PIPE = Spec(
+    {
+        **_CONNECTION,
+        **{name: option for name, option in _REQUEST.items() if name != "csr_path"},
+        **_RENEWAL,
+        **_KEY,
+        **_CONTENTS,
+    },
+    {
+        "mutually_exclusive": [
+            _TRUST,
+            *([option, "csr_content"] for option in ("subject", "privatekey_content", "challenge_password")),
+        ],
+        "required_one_of": [_TRUST, ["subject", "csr_content"]],
+        "required_by": {"client_key": ["client_cert"]},
     },
 )
 

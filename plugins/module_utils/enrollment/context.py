@@ -32,8 +32,11 @@ class Context:
     warn: Callable[[str], None]
 
     def path(self, option: str) -> Path | None:
-        """The absolute path that an option names, links not followed; None when it is not set. Raises OptionError."""
-        value: str | None = self.params[option]
+        """The absolute path that an option names, links not followed; None when it is not set.
+
+        The same for an option that this module does not have. Raises OptionError.
+        """
+        value: str | None = self.params.get(option)
         if not value:
             return None
         if "\0" in value or any(len(part.encode("utf-8", "replace")) > _NAME_OCTETS for part in value.split("/")):

@@ -6,10 +6,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..scep.constants import FailInfo
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something is, in the words of sentences: the option that brings it, what it is in, and a way out."""
+
+    option: str
+    name: str
+    advice: str
 
 
 class EnrollmentError(Exception):

@@ -7,13 +7,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 from .. import _deps
 from ..scep._compat import UNREADABLE_KEY, generate_rsa_key, load_private_key
 from ..scep.csr import MAX_RSA_BITS
-from .errors import FileError, OptionError
+from .errors import FileError, OptionError, Place
 from .names import CONTROL
 
 try:
@@ -86,25 +85,25 @@ def key_form(data: bytes) -> tuple[str, bool] | None:
     return form[0], form[1] or (form[0] == "pkcs1" and found[2] is not None)
 
 
-def read_key(path: Path, data: bytes, passphrase: str | None = None, known: bool = False) -> Any:
-    """The RSA key in a file; a passphrase that the key does not need is left aside.
+def read_key(place: Place, data: bytes, passphrase: str | None = None, known: bool = False) -> Any:
+    """The RSA key in a PEM or DER file; a passphrase that the key does not need is left aside.
 
     `known`: these very bytes were read here before, so they need no primality check. Raises EnrollmentError.
     """
-    advice = "remove the file to have a new key made, or name another one"
-    key = _load(path, data, passphrase, known, advice)
+    key = _load(place, data, passphrase, known)
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise FileError(f"privatekey_path: the key in '{path}' is not an RSA key, as SCEP needs it; {advice}.")
+        raise FileError(f"{place.option}: the key in {place.name} is not an RSA key, as SCEP needs it; {place.advice}.")
     if key.key_size > MAX_RSA_BITS:
         raise FileError(
-            f"privatekey_path: the key in '{path}' has {key.key_size} bits, and {MAX_RSA_BITS} are the most; {advice}."
+            f"{place.option}: the key in {place.name} has {key.key_size} bits, and {MAX_RSA_BITS} are the most; "
+            f"{place.advice}."
         )
     return key
 
 
-def _load(path: Path, data: bytes, passphrase: str | None, known: bool, advice: str) -> Any:
+def _load(place: Place, data: bytes, passphrase: str | None, known: bool) -> Any:
     password = None if passphrase is None else passphrase_octets("privatekey_passphrase", passphrase)
-    unreadable = FileError(f"privatekey_path: '{path}' holds no private key that can be read; {advice}.")
+    unreadable = FileError(f"{place.option}: {place.name} holds no private key that can be read; {place.advice}.")
     try:
         return load_private_key(data, known=known)
     except UNREADABLE_KEY:
@@ -112,13 +111,13 @@ def _load(path: Path, data: bytes, passphrase: str | None, known: bool, advice: 
     except TypeError:  # well-formed, and encrypted
         if password is None:
             raise FileError(
-                f"privatekey_passphrase: the key in '{path}' is protected by a passphrase, and none is given; "
-                f"give it, or {advice}."
+                f"privatekey_passphrase: the key in {place.name} is protected by a passphrase, and none is given; "
+                f"give it, or {place.advice}."
             ) from None
     try:
         return load_private_key(data, password, known=known)
     except UNREADABLE_KEY:
         raise FileError(
-            f"privatekey_passphrase: the given one does not open the key in '{path}'; give the one with which the "
-            f"key was written, or {advice}."
+            f"privatekey_passphrase: the given one does not open the key in {place.name}; give the one with which the "
+            f"key was written, or {place.advice}."
         ) from None

@@ -4,8 +4,9 @@
 
 """Getting a certificate from the server: asking, waiting, and asking again after an interruption.
 
-Before a request leaves, all that sends it again is kept on disk. Whatever happens then, the next run sends the very
-same request, to which a SCEP server gives the very same answer, and for which it wants no second password.
+Before a request leaves, all that sends it again is given to the store. Whatever happens then, a store that outlives the
+run lets the next one send the very same request, to which a SCEP server gives the very same answer, and for which it
+wants no second password.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ from ..scep.requests import Identity, new_transaction_id
 from .client import Issued, Prepared, utc_now
 from .decide import Action, Decision
 from .errors import FileError, Refused
-from .files import delete
 from .keys import encode_key, make_key, read_key
 from .pending import (
     SENT,
@@ -34,7 +34,6 @@ from .pending import (
     SIGNED_BY_OWN,
     WAITING,
     OpenTransaction,
-    write_pending,
 )
 from .record import timestamp
 from .task import Task
@@ -67,7 +66,7 @@ class Obtained:
 
 @dataclass(frozen=True)
 class _Open:
-    """A transaction under way: what is on disk of it, and what sends it."""
+    """A transaction under way: what is kept of it, and what sends it."""
 
     kept: OpenTransaction
     prepared: Prepared
@@ -81,7 +80,7 @@ def obtain(task: Task, decision: Decision) -> Obtained:
         try:
             return _obtained(opened, _ask_again(task, opened), begun=False)
         except Refused:
-            _forget(task)
+            task.store.forget()
             if opened.kept.status == WAITING:
                 raise
             # Nobody knows whether the first attempt was answered; what is offered now may be another password.
@@ -98,11 +97,11 @@ def _begin(task: Task, decision: Decision) -> Obtained:
         )
     task.client.ca()  # before a key is made for nothing
     opened = _open(task, new_key=decision.new_key, renewing=renewing)
-    _keep(task, opened.kept)
+    task.store.keep(opened.kept)
     try:
         issued = task.client.submit(opened.prepared)
     except Refused:
-        _forget(task)
+        task.store.forget()
         if not renewing or not task.context.params["challenge_password"]:
             raise
         return _begin(task, replace(decision, action=Action.ENROL))
@@ -124,7 +123,7 @@ def _obtained(opened: _Open, issued: Issued | None, *, begun: bool) -> Obtained:
 
 def _open(task: Task, *, new_key: bool, renewing: bool) -> _Open:
     """Make key, request and signer, as far as they are not there."""
-    client, disk, form = task.client, task.disk, task.key_form
+    client, held, form = task.client, task.held, task.order.key_form
     given, now = task.request.given, utc_now()
     own_key: Any = None
     key_data: bytes | None = None
@@ -136,11 +135,11 @@ def _open(task: Task, *, new_key: bool, renewing: bool) -> _Open:
         if new_key:
             key, key_data = make_key(task.wanted.key_bits or _OWN_KEY_BITS, form.format, form.passphrase)
         else:
-            key = disk.key()
+            key = held.key()
         public = key.public_key()
         csr = client.request(key, task.request, None if renewing else task.context.params["challenge_password"])
-        if renewing and disk.certificate is not None:
-            signer, signed_by = Identity(disk.certificate, disk.key()), SIGNED_BY_CERTIFICATE
+        if renewing and held.certificate is not None:
+            signer, signed_by = Identity(held.certificate, held.key()), SIGNED_BY_CERTIFICATE
         else:
             signer, signed_by = Identity(self_signed(key, task.request.subject, now), key), SIGNED_BY_KEY
     kept = OpenTransaction(
@@ -153,7 +152,7 @@ def _open(task: Task, *, new_key: bool, renewing: bool) -> _Open:
         public_key=public_key_fingerprint(public),
         key_bits=public.key_size,
         key=None if key_data is None else key_data.decode("ascii"),
-        key_made=new_key or disk.key_made,
+        key_made=new_key or held.key_made,
         signed_by=signed_by,
         signer=signer.certificate.public_bytes(Encoding.PEM).decode("ascii"),
         own_key=None if own_key is None else encode_key(own_key, "pkcs8", None).decode("ascii"),
@@ -163,25 +162,26 @@ def _open(task: Task, *, new_key: bool, renewing: bool) -> _Open:
 
 def _reopen(task: Task) -> _Open:
     """The transaction that an earlier run has left. Raises FileError when its parts do not fit together."""
-    kept, disk, path = task.disk.pending, task.disk, task.outputs.pending.path
+    held, place = task.held, task.held.pending_place
+    kept = held.pending
     if kept is None:
         raise AssertionError  # decide() resumes what is there
-    passphrase = task.key_form.passphrase
+    passphrase = task.order.key_form.passphrase
     try:
         request = read_csr(kept.csr)
         certificate = load_certificate(kept.signer.encode("ascii"))
     except ScepError as error:
         raise FileError(
-            f"path: the open transaction in '{path}' cannot be read: {error}; remove the file to enrol anew."
+            f"{place.option}: the open transaction in {place.name} cannot be read: {error}; {place.advice}."
         ) from None
     key = None
     if task.request.given is None:
-        key = disk.key() if kept.key is None else read_key(path, kept.key.encode("ascii"), passphrase, known=True)
+        key = held.key() if kept.key is None else read_key(place, kept.key.encode("ascii"), passphrase, known=True)
     signing_key: Any = key
     if kept.signed_by == SIGNED_BY_CERTIFICATE:
-        signing_key = disk.key()
+        signing_key = held.key()
     elif kept.own_key is not None:
-        signing_key = read_key(path, kept.own_key.encode("ascii"), None, known=True)
+        signing_key = read_key(place, kept.own_key.encode("ascii"), None, known=True)
     renewal = kept.signed_by == SIGNED_BY_CERTIFICATE
     signer = Identity(certificate, signing_key)
     return _Open(
@@ -210,7 +210,7 @@ def _wait(task: Task, opened: _Open, issued: Issued | None) -> Issued | None:
     if issued is not None:
         return issued
     if opened.kept.status != WAITING:
-        _keep(task, replace(opened.kept, status=WAITING))
+        task.store.keep(replace(opened.kept, status=WAITING))
     deadline = time.monotonic() + task.context.params["wait"]
     while issued is None:
         pause = task.context.params["poll_interval"] * random.uniform(1 - _JITTER, 1 + _JITTER)
@@ -220,14 +220,6 @@ def _wait(task: Task, opened: _Open, issued: Issued | None) -> Issued | None:
         try:
             issued = task.client.poll(opened.prepared)
         except Refused:
-            _forget(task)
+            task.store.forget()
             raise
     return issued
-
-
-def _keep(task: Task, kept: OpenTransaction) -> None:
-    task.transaction.commit([(task.outputs.pending, write_pending(kept))])
-
-
-def _forget(task: Task) -> None:
-    delete([task.outputs.pending])

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .decide import Asked
-from .record import read_asked
+from .record import check_types, read_asked
 
 FORMAT = 1
 SUFFIX = ".scep-pending.json"
@@ -66,6 +66,8 @@ def read_pending(data: bytes) -> OpenTransaction | None:
             return None
         asked = read_asked(fields.pop("asked"))
         csr = base64.b64decode(fields.pop("csr"), validate=True)
-        return OpenTransaction(asked=asked, csr=csr, **fields)
+        transaction = OpenTransaction(asked=asked, csr=csr, **fields)
+        check_types(transaction)
+        return transaction
     except (ValueError, TypeError, KeyError, AttributeError, binascii.Error):
         return None

@@ -14,7 +14,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from .decide import Asked, Recorded
@@ -66,20 +66,40 @@ def write_record(record: Record) -> bytes:
 def read_record(data: bytes) -> Record | None:
     """The record, or None when the file is of another format or damaged: then the certificate is judged by itself."""
     try:
-        fields = json.loads(data)
-        if fields.pop("format") != FORMAT:
+        found = json.loads(data)
+        if found.pop("format") != FORMAT:
             return None
-        asked = read_asked(fields.pop("asked"))
-        chain = tuple(str(certificate) for certificate in fields.pop("chain"))
-        return Record(asked=asked, chain=chain, **fields)
+        asked = read_asked(found.pop("asked"))
+        chain = tuple(str(certificate) for certificate in found.pop("chain"))
+        record = Record(asked=asked, chain=chain, **found)
+        check_types(record)
+        return record
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
-def read_asked(fields: Mapping[str, Any]) -> Asked:
+def read_asked(found: Mapping[str, Any]) -> Asked:
     """What was asked, from JSON. Raises ValueError, TypeError, KeyError or AttributeError."""
-    subject = tuple(tuple((str(word), str(value)) for word, value in rdn) for rdn in fields["subject"])
+    subject = tuple(tuple((str(word), str(value)) for word, value in rdn) for rdn in found["subject"])
     others: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in fields.items() if name != "subject"
+        name: tuple(value) if isinstance(value, list) else value for name, value in found.items() if name != "subject"
     }
-    return Asked(subject=subject, **others)
+    asked = Asked(subject=subject, **others)
+    check_types(asked)
+    return asked
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "str | None": (str, type(None)),
+    "int": (int,),
+    "bool": (bool,),
+    "tuple[str, ...]": (tuple,),
+}
+
+
+def check_types(value: Any) -> None:
+    """Look at the simple fields of a dataclass that was made of JSON. Raises TypeError."""
+    for field in fields(value):
+        if field.type in _TYPES and not isinstance(getattr(value, field.name), _TYPES[str(field.type)]):
+            raise TypeError(field.name)

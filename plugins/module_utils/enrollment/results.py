@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What scep_certificate returns: a certificate in plain values, paths, and the difference that was made."""
+"""What is returned: a certificate in plain values, paths, and the difference that was made."""
 
 from __future__ import annotations
 
@@ -29,6 +29,11 @@ except ImportError as exc:
 def pem(certificate: x509.Certificate) -> bytes:
     """The certificate in PEM."""
     return certificate.public_bytes(Encoding.PEM)
+
+
+def chain_pem(chain: Sequence[x509.Certificate]) -> bytes:
+    """The certificates in PEM, one after the other."""
+    return b"".join(map(pem, chain))
 
 
 def described(certificate: x509.Certificate, overrides: Sequence[Override]) -> dict[str, Any]:
@@ -61,19 +66,18 @@ def paths(outputs: Outputs) -> dict[str, str]:
 
 def difference(task: Task, decision: Decision) -> dict[str, Any]:
     """Before and after, in the words of the request."""
-    disk, wanted = task.disk, task.wanted
-    path = str(disk.outputs.certificate.path)
+    held, wanted, title = task.held, task.wanted, task.store.title
     before: dict[str, Any] = {}
-    found = disk.found(wanted.asked, None).certificate
-    if disk.current is not None:
-        before = disk.current.asked.shown()
+    found = held.found(wanted.asked, None).certificate
+    if held.current is not None:
+        before = held.current.asked.shown()
     elif found is not None:
         before = {"subject": display_name(found.subject), "subject_alt_name": found.subject_alt_name}
     if found is not None:
         before["certificate"] = found.fingerprint
     after = {**wanted.asked.shown(), "certificate": "a new one"}
-    key = disk.found_key()
+    key = held.found_key()
     if key is not None:
         before["privatekey_size"] = key.bits
     after["privatekey_size"] = wanted.key_bits if decision.new_key or key is None else key.bits
-    return {"before_header": path, "after_header": path, "before": before, "after": after}
+    return {"before_header": title, "after_header": title, "before": before, "after": after}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One call of scep_certificate: what is wanted, what is there, and the server."""
+"""One call: what is wanted, what is there and where to put what comes, and the server."""
 
 from __future__ import annotations
 
@@ -11,25 +11,48 @@ from dataclasses import dataclass
 from .client import Client
 from .context import Context
 from .decide import Wanted
-from .disk import Disk
-from .files import Transaction
-from .options import KeyForm, Outputs, Pkcs12Form, Request
+from .held import Held
+from .options import KeyForm, Request, Server, read_key_form, read_server, read_wanted
+from .store import Store
 
 
-@dataclass
+@dataclass(frozen=True)
+class Order:
+    """What the options ask for, apart from where things are."""
+
+    server: Server
+    wanted: Wanted
+    request: Request
+    key_form: KeyForm
+
+
+def read_order(context: Context) -> Order:
+    """Of the options. Raises OptionError."""
+    server = read_server(context)
+    wanted, request = read_wanted(context)
+    return Order(server, wanted, request, read_key_form(context))
+
+
+@dataclass(frozen=True)
 class Task:
     """Everything that the parts of the work pass on to each other."""
 
     context: Context
-    wanted: Wanted
-    request: Request
-    key_form: KeyForm
-    pkcs12_form: Pkcs12Form | None
-    transaction: Transaction
-    disk: Disk
+    order: Order
+    store: Store
     client: Client
 
     @property
-    def outputs(self) -> Outputs:
-        """The files."""
-        return self.disk.outputs
+    def wanted(self) -> Wanted:
+        """The certificate as it is to be."""
+        return self.order.wanted
+
+    @property
+    def request(self) -> Request:
+        """What asks for it."""
+        return self.order.request
+
+    @property
+    def held(self) -> Held:
+        """What there is."""
+        return self.store.held

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +16,21 @@ from ansible.plugins.loader import fragment_loader
 from ansible.utils.plugin_docs import get_docstring
 from ansible_collections.netcert.ndes.plugins.action import scep_ca_info as info_action
 from ansible_collections.netcert.ndes.plugins.action import scep_certificate as certificate_action
+from ansible_collections.netcert.ndes.plugins.action import scep_certificate_pipe as pipe_action
 from ansible_collections.netcert.ndes.plugins.action import scep_crl as crl_action
 from ansible_collections.netcert.ndes.plugins.action import scep_trust_store as trust_store_action
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.argspec import (
     CA_INFO,
     CERTIFICATE,
     CRL,
+    PIPE,
     TRUST_STORE,
     Spec,
 )
 from ansible_collections.netcert.ndes.plugins.modules import (
     scep_ca_info,
     scep_certificate,
+    scep_certificate_pipe,
     scep_crl,
     scep_trust_store,
 )
@@ -34,6 +38,7 @@ from ansible_collections.netcert.ndes.plugins.modules import (
 MODULES = {
     "scep_ca_info": (scep_ca_info, info_action, CA_INFO),
     "scep_certificate": (scep_certificate, certificate_action, CERTIFICATE),
+    "scep_certificate_pipe": (scep_certificate_pipe, pipe_action, PIPE),
     "scep_crl": (scep_crl, crl_action, CRL),
     "scep_trust_store": (scep_trust_store, trust_store_action, TRUST_STORE),
 }
@@ -79,19 +84,37 @@ def test_group_of_actions(name: str) -> None:
     assert documentation(name)["attributes"]["action_group"]["membership"] == ["netcert.ndes.scep"]
 
 
-def test_secrets_are_declared() -> None:
-    assert [name for name, option in CERTIFICATE.options.items() if option.get("no_log")] == [
+SECRETS = {
+    "scep_ca_info": [],
+    "scep_certificate": ["challenge_password", "privatekey_passphrase", "pkcs12_passphrase"],
+    "scep_certificate_pipe": [
         "challenge_password",
         "privatekey_passphrase",
-        "pkcs12_passphrase",
-    ]
+        "privatekey_content",
+        "record.transaction",
+    ],
+}
+
+
+def secrets(options: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    for name, option in options.items():
+        if option.get("no_log"):
+            yield name
+        yield from (f"{name}.{inner}" for inner in secrets(option.get("options", {})))
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_secrets_are_declared(name: str) -> None:
+    assert list(secrets(SPECS[name].options)) == SECRETS[name]
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_and_samples_are_yaml(name: str) -> None:
     module = MODULES[name][0]
     tasks = yaml.safe_load(module.EXAMPLES)
-    assert all(set(task) & {f"netcert.ndes.{name}", "ansible.builtin.debug"} for task in tasks)
+    assert all(
+        set(task) & {f"netcert.ndes.{name}", "ansible.builtin.debug", "ansible.builtin.set_fact"} for task in tasks
+    )
     options = set(SPECS[name].options)
     for task in tasks:
         assert set(task.get(f"netcert.ndes.{name}", {})) <= options

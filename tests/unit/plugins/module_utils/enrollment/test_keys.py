@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.errors import EnrollmentError, OptionError
+from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.errors import EnrollmentError, OptionError, Place
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.keys import (
     encode_key,
     key_form,
@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 from support.pki import ec_key, rsa_key
 
 PATH = Path("/etc/pki/sw1.key")
+PLACE = Place("privatekey_path", f"'{PATH}'", "remove the file to have a new key made, or name another one")
 KEY = rsa_key("device")
 ADVICE = "remove the file to have a new key made, or name another one."
 NEEDED = (
@@ -55,7 +56,7 @@ def der(key: Any, kind: PrivateFormat = PrivateFormat.PKCS8, passphrase: bytes |
 def test_round_trip(kind: str, passphrase: str | None, known: bool) -> None:
     data = encode_key(KEY, kind, passphrase)
     assert key_form(data) == (kind, passphrase is not None)
-    assert read_key(PATH, data, passphrase, known).private_numbers() == KEY.private_numbers()
+    assert read_key(PLACE, data, passphrase, known).private_numbers() == KEY.private_numbers()
 
 
 @pytest.mark.parametrize(("kind", "passphrase"), FORMS)
@@ -88,7 +89,7 @@ def test_what_openssl_writes(
     command = [need_command("openssl", "openssl"), *words]
     done = subprocess.run(command, input=encode_key(KEY, "pkcs8", None), capture_output=True, check=True)
     assert key_form(done.stdout) == kind
-    assert read_key(PATH, done.stdout, "geheim").private_numbers() == KEY.private_numbers()
+    assert read_key(PLACE, done.stdout, "geheim").private_numbers() == KEY.private_numbers()
 
 
 def test_make_key() -> None:
@@ -97,7 +98,7 @@ def test_make_key() -> None:
     assert key_form(data) == ("pkcs8", False)
     key, data = make_key(2048, "pkcs1", "geheim")
     assert key_form(data) == ("pkcs1", True)
-    assert read_key(PATH, data, "geheim").private_numbers() == key.private_numbers()
+    assert read_key(PLACE, data, "geheim").private_numbers() == key.private_numbers()
 
 
 @pytest.mark.parametrize(
@@ -141,13 +142,13 @@ CANNOT_BE_READ: dict[str, tuple[bytes, str | None, str]] = {
 @pytest.mark.parametrize("known", [False, True])
 def test_what_cannot_be_read(data: bytes, passphrase: str | None, sentence: str, known: bool) -> None:
     with pytest.raises(EnrollmentError) as caught:
-        read_key(PATH, data, passphrase, known)
+        read_key(PLACE, data, passphrase, known)
     assert str(caught.value) == sentence
 
 
 @pytest.mark.parametrize("data", [encode_key(KEY, "pkcs8", None), encode_key(KEY, "pkcs1", None), der(KEY)])
 def test_a_passphrase_that_is_not_needed(data: bytes) -> None:
-    assert read_key(PATH, data, "geheim").private_numbers() == KEY.private_numbers()
+    assert read_key(PLACE, data, "geheim").private_numbers() == KEY.private_numbers()
 
 
 @pytest.mark.parametrize(

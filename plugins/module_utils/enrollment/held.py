@@ -2,28 +2,28 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is on disk already: certificate, key and record, read and put into the words of `decide`."""
+"""What there is already: certificate, key, record and open transaction, put into the words of `decide`."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .. import _deps
 from ..scep._compat import not_after, not_before
-from ..scep.certificates import fingerprint, load_certificate, public_key, public_key_fingerprint
+from ..scep.certificates import fingerprint, public_key, public_key_fingerprint
 from ..scep.errors import DecodeError
 from ..scep.trust import Trust
 from .decide import Asked, Found, FoundCertificate, FoundKey, Pending
-from .errors import FileError
-from .files import Target, read_file
-from .keys import read_key
+from .errors import Place
+from .keys import encode_key, key_form, read_key
 from .names import plain_alt_name, plain_name
-from .options import Outputs, Server, read_certificates
+from .options import KeyForm, Server, read_certificates
 from .overrides import overridden
-from .pending import SIGNED_BY_OWN, OpenTransaction, read_pending
-from .record import Record, digest, read_record
+from .pending import SIGNED_BY_OWN, OpenTransaction
+from .record import Record, digest
 
 try:
     from cryptography import x509
@@ -32,29 +32,32 @@ except ImportError as exc:
 
 
 @dataclass
-class Disk:
-    """The files as they are; None for what is not there.
+class Held:
+    """What a store holds; None for what is not there.
 
+    `key_data` is the PEM or DER of the private key, `above` brings texts in which certificates of the CA may be.
     `foreign_key` is the public key of a given PKCS#10 request: then there is no private key to be looked at.
     """
 
-    outputs: Outputs
+    key_place: Place
+    pending_place: Place
     certificate: x509.Certificate | None
     record: Record | None
     key_data: bytes | None
-    passphrase: str | None = None
-    pending: OpenTransaction | None = None
-    foreign_key: Any = None
+    passphrase: str | None
+    pending: OpenTransaction | None
+    foreign_key: Any
+    above: Callable[[], Sequence[bytes]]
     loaded_key: Any = None
 
     @property
     def key_known(self) -> bool:
-        """Whether the key file is byte for byte the one of the last enrolment."""
+        """Whether the key is byte for byte the one of the last enrolment."""
         return self.record is not None and self.key_data is not None and digest(self.key_data) == self.record.key_file
 
     @property
     def key_made(self) -> bool:
-        """Whether the key on disk was made here."""
+        """Whether the key was made here."""
         return self.key_known and self.record is not None and self.record.key_made
 
     @property
@@ -66,10 +69,20 @@ class Disk:
 
     def key(self) -> Any:
         """The private key. Raises FileError for one that does not fit."""
-        if self.loaded_key is None and self.key_data is not None and self.outputs.key is not None:
-            path = self.outputs.key.path
-            self.loaded_key = read_key(path, self.key_data, self.passphrase, known=self.key_known)
+        if self.loaded_key is None and self.key_data is not None:
+            self.loaded_key = read_key(self.key_place, self.key_data, self.passphrase, known=self.key_known)
         return self.loaded_key
+
+    def rewritten_key(self, form: KeyForm) -> bytes | None:
+        """A key that was made here, in the wanted form, when it has another one: its header tells, without loading it.
+
+        Raises FileError or OptionError.
+        """
+        if self.key_data is None or not self.key_made:
+            return None
+        if key_form(self.key_data) == (form.format, form.passphrase is not None):
+            return None
+        return encode_key(self.key(), form.format, form.passphrase)
 
     def found_key(self) -> FoundKey | None:
         """What is known of the key, without loading it where the record knows."""
@@ -99,44 +112,16 @@ class Disk:
         return Pending(kept.asked, kept.url, kept.public_key, kept.key_bits, new_key, answered)
 
     def chain(self, server: Server, now: dt.datetime) -> tuple[x509.Certificate, ...] | None:
-        """The certificates above the one on disk, up to the trust anchor, as far as local files tell; else None."""
+        """The certificates above the one that is there, up to the trust anchor, as far as known here; else None."""
         if self.certificate is None:
             return None
         pool: list[x509.Certificate] = []
         for pem in self.current.chain if self.current else ():
-            pool += _certificates(pem.encode("ascii"))
+            pool += _certificates(pem.encode("utf-8"))
         if not pool:
-            for target in (self.outputs.chain, self.outputs.fullchain):
-                data = None if target is None else read_file(target.option, target.path)
-                pool += _certificates(data) if data else []
+            for data in self.above():
+                pool += _certificates(data)
         return Trust(server.anchor, server.ra, server.allowed, tuple(pool)).path(self.certificate, now)
-
-
-def read_disk(outputs: Outputs, passphrase: str | None = None, foreign_key: Any = None) -> Disk:
-    """Read the files. Raises FileError for a certificate or a key that is none: it is somebody's, and stays."""
-    data, record, pending = (
-        read_file(target.option, target.path) for target in (outputs.certificate, outputs.record, outputs.pending)
-    )
-    return Disk(
-        outputs,
-        None if data is None else _certificate(outputs.certificate, data),
-        None if record is None else read_record(record),
-        None if outputs.key is None else read_file(outputs.key.option, outputs.key.path),
-        passphrase,
-        None if pending is None else read_pending(pending),
-        foreign_key,
-    )
-
-
-def _certificate(target: Target, data: bytes) -> x509.Certificate:
-    try:
-        certificate = load_certificate(data)
-        public_key(certificate)
-    except DecodeError:
-        raise FileError(
-            f"{target.option}: '{target.path}' exists and is not a certificate; remove it, or name another file."
-        ) from None
-    return certificate
 
 
 def _certificates(data: bytes) -> tuple[x509.Certificate, ...]:
