@@ -114,6 +114,15 @@ def _mac_key(passphrase: str, salt: bytes, rounds: int) -> bytes:
     return block
 
 
+def _is_authentic(pfx: asn1.Element, passphrase: str) -> bool:
+    """Whether the file has a SHA-1 MAC that holds, as all have that the older versions of the library write here."""
+    mac = pfx.child(2)
+    digest, rounds = _mac(pfx)
+    key = _mac_key(passphrase, mac.child(1).octets(), rounds)
+    expected = hmac.new(key, _explicit_octets(pfx.child(1)), hashlib.sha1).digest()
+    return digest == _OID_SHA1 and hmac.compare_digest(expected, mac.child(0).child(1).octets())
+
+
 def holds(
     data: bytes,
     passphrase: str,
@@ -128,7 +137,10 @@ def holds(
     puts it together by names, and the versions of the library do not keep it.
     """
     try:
-        if not 0 < _mac(asn1.read(data))[1] <= _MOST_MAC_ROUNDS:
+        pfx = asn1.read(data)
+        if not 0 < _mac(pfx)[1] <= _MOST_MAC_ROUNDS:
+            return False
+        if VERSION < (38, 0) and not _is_authentic(pfx, passphrase):  # its OpenSSL does not survive all damage
             return False
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # newer versions warn of some damage; it is answered with False

@@ -93,6 +93,8 @@ SECRETS = {
         "privatekey_content",
         "record.transaction",
     ],
+    "scep_crl": [],
+    "scep_trust_store": [],
 }
 
 
