@@ -98,8 +98,11 @@ class MicromdmServer:
 
 
 @contextmanager
-def micromdm_server(binary: Path, folder: Path, challenge: str = "secret") -> Iterator[MicromdmServer]:
-    """scepserver on a free port. It cannot be bound to loopback alone: the port lives as long as the test."""
+def micromdm_server(binary: Path, folder: Path, *words: str, challenge: str = "secret") -> Iterator[MicromdmServer]:
+    """scepserver on a free port, with more words on its command line.
+
+    It cannot be bound to loopback alone: the port lives as long as the test.
+    """
     depot = folder / "depot"
     subprocess.run(
         [binary, "ca", "-init", "-depot", str(depot), "-keySize", "2048", "-organization", "Micromdm"],
@@ -111,7 +114,7 @@ def micromdm_server(binary: Path, folder: Path, challenge: str = "secret") -> It
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = subprocess.Popen(
-        [binary, "-depot", str(depot), "-port", str(port), "-challenge", challenge],
+        [binary, "-depot", str(depot), "-port", str(port), "-challenge", challenge, *words],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.argspec import CA_INFO, CERTIFICATE, Spec
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.context import Context
+from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.argspec import CA_INFO, CERTIFICATE
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import fingerprint
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from support import pki as pki_module
 from support.awkward import Awkward
 from support.pki import Pki
+from support.task import Run
 
 
 @pytest.fixture(autouse=True)
@@ -66,20 +66,6 @@ def tls_files(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple
         return files
 
     return make
-
-
-class Run:
-    """A call of a driver with options as a task has them, defaults filled in."""
-
-    def __init__(self, folder: Path, spec: Spec, **options: Any) -> None:
-        self.folder, self.spec, self.options, self.warnings = folder, spec, options, []  # type: ignore[var-annotated]
-
-    def context(self, *, check_mode: bool = False, **options: Any) -> Context:
-        """The context of one call."""
-        params: dict[str, Any] = {name: option.get("default") for name, option in self.spec.options.items()}
-        given = {**self.options, **options}
-        assert set(given) <= set(params)
-        return Context({**params, **given}, check_mode, self.folder, self.warnings.append)
 
 
 @pytest.fixture

@@ -11,8 +11,7 @@ from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.context im
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import fingerprint
 
 from support.awkward import Answer, Awkward
-
-from .conftest import Run
+from support.task import Run
 
 
 def run(task: Run, **options: Any) -> dict[str, Any]:

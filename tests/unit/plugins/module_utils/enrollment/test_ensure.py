@@ -36,8 +36,9 @@ from cryptography.hazmat.primitives.serialization import (
 
 from support import pki as pki_module
 from support.awkward import Answer, Awkward
+from support.task import Run
 
-from .conftest import Run, pem_key
+from .conftest import pem_key
 
 PENDING = ".scep-pending.json"
 PAGE = Answer(b"<html>Welcome</html>", content_type="text/html")

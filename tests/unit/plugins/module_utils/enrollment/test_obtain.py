@@ -23,8 +23,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from support.awkward import CAPABILITIES, Answer, Awkward
-
-from .conftest import Run
+from support.task import Run
 
 WITH_RENEWAL = Answer(CAPABILITIES + b"Renewal\n", content_type="text/plain")
 LEFT = "it is valid for 9 days more, which is less than remaining_days 30"
