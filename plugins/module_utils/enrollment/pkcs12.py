@@ -40,6 +40,7 @@ _OID_ENCRYPTED_DATA = "1.2.840.113549.1.7.6"
 _OID_SHROUDED_KEY_BAG = "1.2.840.113549.1.12.10.1.2"
 _OID_SHA1 = "1.3.14.3.2.26"
 _OID_SHA256 = "2.16.840.1.101.3.4.2.1"
+_MAC_DIGESTS = {_OID_SHA1: "sha1", _OID_SHA256: "sha256"}
 _OID_PBES1_3DES = "1.2.840.113549.1.12.1.3"
 _OID_PBES2 = "1.2.840.113549.1.5.13"
 _OID_AES_256_CBC = "2.16.840.1.101.3.4.1.42"
@@ -94,15 +95,18 @@ def _with_sha1_mac(data: bytes, passphrase: str) -> bytes:
     """The same file with a SHA-1 MAC (RFC 7292 section 5.1): versions up to 37 leave its digest to OpenSSL."""
     version, content = asn1.read(data).children()[:2]
     salt = os.urandom(8)
-    key = _mac_key(passphrase, salt, _MAC_ROUNDS)
+    key = _mac_key("sha1", passphrase, salt, _MAC_ROUNDS)
     mac = hmac.new(key, content.child(1).child(0).octets(), hashlib.sha1).digest()
     digest = asn1.sequence(asn1.sequence(asn1.oid(_OID_SHA1), asn1.ASN1_NULL), asn1.octet_string(mac))
     mac_data = asn1.sequence(digest, asn1.octet_string(salt), asn1.integer(_MAC_ROUNDS))
     return asn1.sequence(version.raw, content.raw, mac_data)
 
 
-def _mac_key(passphrase: str, salt: bytes, rounds: int) -> bytes:
-    """RFC 7292 appendix B.2 with SHA-1 and ID 3; the key has the size of one digest, so one turn of its loop does."""
+def _mac_key(digest: str, passphrase: str, salt: bytes, rounds: int) -> bytes:
+    """RFC 7292 appendix B.2 with ID 3, for digests with blocks of 64 octets.
+
+    The key has the size of one digest, so one turn of its loop does.
+    """
 
     def filled(text: bytes) -> bytes:
         size = -(-len(text) // 64) * 64
@@ -110,17 +114,20 @@ def _mac_key(passphrase: str, salt: bytes, rounds: int) -> bytes:
 
     block = b"\x03" * 64 + filled(salt) + filled(passphrase.encode("utf-16-be") + b"\0\0")
     for _round in range(rounds):
-        block = hashlib.sha1(block).digest()
+        block = hashlib.new(digest, block).digest()
     return block
 
 
 def _is_authentic(pfx: asn1.Element, passphrase: str) -> bool:
-    """Whether the file has a SHA-1 MAC that holds, as all have that the older versions of the library write here."""
+    """Whether the file has a MAC that holds."""
     mac = pfx.child(2)
-    digest, rounds = _mac(pfx)
-    key = _mac_key(passphrase, mac.child(1).octets(), rounds)
-    expected = hmac.new(key, _explicit_octets(pfx.child(1)), hashlib.sha1).digest()
-    return digest == _OID_SHA1 and hmac.compare_digest(expected, mac.child(0).child(1).octets())
+    oid, rounds = _mac(pfx)
+    digest = _MAC_DIGESTS.get(oid)
+    if digest is None:
+        return False
+    key = _mac_key(digest, passphrase, mac.child(1).octets(), rounds)
+    expected = hmac.new(key, _explicit_octets(pfx.child(1)), digest).digest()
+    return hmac.compare_digest(expected, mac.child(0).child(1).octets())
 
 
 def holds(
