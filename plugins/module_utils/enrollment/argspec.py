@@ -133,7 +133,7 @@ CERTIFICATE = Spec(
             ("state", "present", [*_ASKED], True),
             ("state", "present", ["privatekey_path", "csr_path", "csr_content"], True),
         ],
-        "required_by": {"client_key": ["client_cert"], "pkcs12_path": ["pkcs12_passphrase"]},
+        "required_by": {"client_key": ["client_cert"]},
     },
 )
 

@@ -143,7 +143,8 @@ def test_what_openssl_writes(openssl: Run, tmp_path: Path, words: list[str], enc
     files = ["-inkey", "key.pem", "-in", "cert.pem", "-certfile", "chain.pem", "-name", "sw1"]
     data = openssl("pkcs12", "-export", *files, "-passout", "pass:pass word", *words).stdout
     assert encryption_of(data) == encryption
-    if words != ["-legacy"]:  # the library has RC2 in some of its versions
+    # The library has RC2 in some of its versions only, and with an old one only MACs that are usual are looked at.
+    if words not in (["-legacy"], ["-macalg", "sha512"]):
         assert CONTENT.held_by(data)
     assert not replace(CONTENT, friendly_name="sw2").held_by(data)
 
