@@ -5,15 +5,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
+import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import requests
+
+from .conftest import COMMAND, LISTENING
 
 Command = Callable[..., tuple[int, dict[str, Any]]]
 
@@ -38,6 +43,18 @@ def test_start_look_stop(make_state: Callable[..., Path], command: Command) -> N
     assert command(state, "status")[0] == 3
     assert not (state / "scep-server.pid").exists()
     assert (state / "scep-server.log").stat().st_mode & 0o777 == 0o600
+
+
+def test_in_the_foreground_it_is_one_object_too(make_state: Callable[..., Path]) -> None:
+    command = [*COMMAND, "--state", str(make_state(workers=1)), "serve", "--bind", "127.0.0.1:0", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None and process.stdout is not None
+        patience = threading.Timer(60, process.kill)
+        patience.start()
+        assert any(LISTENING.search(line) for line in process.stderr)
+        process.terminate()
+        assert (json.loads(process.stdout.read()), process.wait(60)) == ({"changed": True}, 0)
+        patience.cancel()
 
 
 def test_after_the_master_was_killed(make_state: Callable[..., Path], command: Command) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import itertools
 import json
 import shutil
 import sys
@@ -65,6 +66,18 @@ def other() -> Device:
 def coming() -> Authority:
     """A CA with an RA, to be the next one."""
     return authority.make(Settings(ca_subject="CN=netcert.ndes next CA"), START, authority.Given())
+
+
+@pytest.fixture(scope="session")
+def made_before() -> Iterator[Any]:
+    """Keys for CAs and RAs without end: more than a test needs, made once, in turn."""
+    return itertools.cycle([new_key() for _number in range(12)])
+
+
+@pytest.fixture(autouse=True)
+def quick_keys(made_before: Iterator[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test waits for is not the search for primes."""
+    monkeypatch.setitem(authority._NEW_KEY, "rsa-2048", lambda: next(made_before))
 
 
 @pytest.fixture
