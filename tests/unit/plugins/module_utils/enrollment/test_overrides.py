@@ -44,14 +44,14 @@ def given_certificate(**more: Any) -> x509.Certificate:
 
 def asked_for(**more: Any) -> Asked:
     """A request for exactly that certificate, but for what is said."""
+    subject = plain(more.pop("subject", SUBJECT))
     fields: dict[str, Any] = {
-        "subject": SUBJECT,
         "subject_alt_name": PLAIN_NAMES,
         "key_usage": BOTH,
         "extended_key_usage": ("1.2.3", "clientAuth"),
         **more,
     }
-    return Asked(subject=plain(fields.pop("subject")), **fields)
+    return Asked(subject, **fields)
 
 
 @pytest.mark.parametrize(
