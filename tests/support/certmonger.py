@@ -24,10 +24,6 @@ DAEMON = "/usr/lib/certmonger/certmonger-session"
 START = 'echo "$$ $DBUS_SESSION_BUS_ADDRESS"; exec "$0" -s -n >&2'
 
 
-ENDS = ("MONITORING", "CA_REJECTED", "CA_UNREACHABLE")
-"""States in which a request stays."""
-
-
 @dataclass(frozen=True)
 class Tracked:
     """What certmonger says of one request: its state and the reason for it, if there is one."""
@@ -63,20 +59,23 @@ class Certmonger:
         self("request", "-c", ca, "-I", identifier, *files, *names, "-w", *more)
         return self.tracked(identifier)
 
-    def again(self, verb: str, identifier: str, exchanges: Sequence[object]) -> Tracked:
-        """Let it renew (resubmit, rekey) or ask for what was approved (refresh), and wait for the end.
+    def again(self, verb: str, identifier: str, exchanges: Sequence[object], end: Tracked) -> Tracked:
+        """Let it renew (resubmit, rekey) or ask for what was approved (refresh), and wait until it stands at `end`.
 
-        getcert's own waiting may be over before the daemon has begun. So wait until there is one more of `exchanges`,
-        which the relay writes down; from then on the daemon is at work until the state is one to stay in.
+        getcert's own waiting may be over before the daemon has begun, and the daemon writes the state and the reason
+        one after the other. So wait until there is one more of `exchanges`, which the relay writes down, and from then
+        on for the end itself; the last that was seen is returned when it does not come.
         """
-        before, end = len(exchanges), time.monotonic() + PATIENCE * 2
+        before, deadline = len(exchanges), time.monotonic() + PATIENCE * 2
         self(verb, "-i", identifier)
         while True:
             asked = len(exchanges) > before
             tracked = self.tracked(identifier)
-            if asked and tracked.status in ENDS:
+            if asked and tracked == end:
                 return tracked
-            assert time.monotonic() < end, (verb, asked, tracked)
+            if time.monotonic() >= deadline:
+                assert asked, (verb, tracked)
+                return tracked
             time.sleep(0.1)
 
     def tracked(self, identifier: str) -> Tracked:
