@@ -4,9 +4,10 @@
 
 """A set of files that is written as one: key and certificate on disk always belong together.
 
-Each file is first written in full beside its target, with its final owner and mode. Then a journal names all of them,
-and from this moment on the change counts as made: renames follow, and a run that finds the journal of a killed one
-completes it. Where a rename fails, what was renamed before is put back.
+Each file is first written in full beside its target, with its final owner and mode. A single one then takes its place
+by one rename. For several a journal names all of them, and from this moment on the change counts as made: renames
+follow, and a run that finds the journal of a killed one completes it. Where a rename fails, what was renamed before is
+put back.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import os
 import pwd
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,11 @@ class Target:
     def saved(self) -> Path:
         """A second name of the old content until the set is complete."""
         return self.path.with_name(f".{self.path.name}{_OLD}")
+
+    @property
+    def move(self) -> Move:
+        """What happens to them."""
+        return self.staged, self.path, self.saved
 
 
 _OCTAL = re.compile(r"(0o)?[0-7]{1,5}")
@@ -127,8 +133,9 @@ def read_file(option: str, path: Path, limit: int = FILE_LIMIT) -> bytes | None:
 def check_writable(targets: Sequence[Target], *, touch: bool) -> None:
     """Find out before anything is asked of the server whether all files can be written. Raises FileError.
 
-    With `touch` a small file is really written and removed; without, permissions alone are looked at.
+    With `touch` a small file is really written to each folder and removed; without, permissions alone are looked at.
     """
+    touched: set[Path] = set()
     for target in targets:
         folder = target.path.parent
         if not os.access(str(folder), os.W_OK | os.X_OK):
@@ -138,7 +145,8 @@ def check_writable(targets: Sequence[Target], *, touch: bool) -> None:
             raise FileError(f"{target.option}: only root can give '{target.path}' to another owner.")
         if os.geteuid() != 0 and wanted.gid not in (None, os.getegid(), *os.getgroups()):
             raise FileError(f"{target.option}: only root or a member can give '{target.path}' to another group.")
-        if touch:
+        if touch and folder not in touched:
+            touched.add(folder)
             trial = target.path.with_name(f".{target.path.name}.scep-{os.getpid()}")
             try:
                 _create(trial, b"\0" * 16384, Attributes(default_mode=0o600), None)
@@ -191,19 +199,27 @@ def back_up(target: Target, moment: str, limit: int = FILE_LIMIT) -> Path | None
     return copy
 
 
-def delete(targets: Sequence[Target]) -> list[Target]:
-    """Remove the files that there are, durably, in this order; those that there were. Raises FileError."""
-    removed = []
+def delete(targets: Sequence[Target]) -> None:
+    """Remove the files that there are, durably, in this order. Raises FileError."""
     for target in targets:
-        try:
-            target.path.unlink()
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            raise FileError(f"{target.option}: '{target.path}' cannot be removed: {error.strerror}.") from None
-        removed.append(target)
-        _sync_folder(target.path.parent)
-    return removed
+        if _unlink(target):
+            _sync_folders([target.path.parent])
+
+
+def _unlink(target: Target) -> bool:
+    """Whether there was a file to be removed. Raises FileError."""
+    try:
+        return _removed(target.path)
+    except OSError as error:
+        raise FileError(f"{target.option}: '{target.path}' cannot be removed: {error.strerror}.") from None
+
+
+def _removed(path: Path) -> bool:
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 class Transaction:
@@ -241,43 +257,42 @@ class Transaction:
         with self._locked():
             if self.interrupted:
                 self._complete(self._read_journal())
-            staged: list[Target] = []
+            moves: list[Move] = []
             try:
                 for target, data in contents:
-                    target.staged.unlink(missing_ok=True)
-                    staged.append(target)
-                    found = target.path.stat() if target.path.exists() else None
-                    _create(target.staged, data, target.attributes, found)
-                    target.saved.unlink(missing_ok=True)
-                moves = [(target.staged, target.path, target.saved) for target in staged]
-                self._write_journal(moves)
+                    staged, path, saved = target.move
+                    moves.append((staged, path, saved))
+                    staged.unlink(missing_ok=True)
+                    _create(staged, data, target.attributes, path.stat() if path.exists() else None)
+                    saved.unlink(missing_ok=True)
+                if len(moves) > 1:
+                    self._write_journal(moves)
             except OSError as error:
-                for target in staged:
-                    target.staged.unlink(missing_ok=True)
-                raise FileError(
-                    f"{staged[-1].option}: '{staged[-1].path}' cannot be written: {error.strerror}."
-                ) from None
-            self._complete(moves)
-            delete(remove)
+                for staged, _path, _saved in moves:
+                    staged.unlink(missing_ok=True)
+                failed = contents[len(moves) - 1][0]
+                raise FileError(f"{failed.option}: '{failed.path}' cannot be written: {error.strerror}.") from None
+            self._complete(moves, remove)
 
-    def _complete(self, moves: Sequence[Move]) -> None:
+    def _complete(self, moves: Sequence[Move], remove: Sequence[Target] = ()) -> None:
         """Rename all; when one cannot be, put back those before it. What is renamed already is left alone."""
         done: list[tuple[Path, Path]] = []
         try:
             for staged, target, saved in moves:
                 if staged.exists():
                     done.append((target, saved))
-                    if target.exists() and not saved.exists():
-                        _keep(target, saved)
+                    if target != moves[-1][1] and target.exists() and not saved.exists():
+                        _keep(target, saved)  # not for the last one, after which nothing can fail
                     staged.replace(target)
         except OSError as error:
             self._undo(done, moves)
             raise FileError(f"'{done[-1][0]}' cannot be replaced: {error.strerror}.") from None
-        for folder in {target.parent for _staged, target, _saved in moves}:
-            _sync_folder(folder)
-        self._remove_journal()
+        _sync_folders(target.parent for _staged, target, _saved in moves)
+        gone = [self._journal.parent] if _removed(self._journal) else []
         for _staged, _target, saved in moves:
             saved.unlink(missing_ok=True)
+        gone += [target.path.parent for target in remove if _unlink(target)]
+        _sync_folders(gone)
 
     def _undo(self, done: Sequence[tuple[Path, Path]], moves: Sequence[Move]) -> None:
         """Put back what was renamed, under a journal of its own; the last one of `done` is the one that failed."""
@@ -299,10 +314,9 @@ class Transaction:
         rows = [[str(path) for path in move] for move in moves]
         self._staged_journal.unlink(missing_ok=True)
         _create(self._staged_journal, json.dumps(rows).encode("utf-8"), Attributes(mode=0o600), None)
-        for folder in {target.parent for _staged, target, _saved in moves}:
-            _sync_folder(folder)
+        _sync_folders(target.parent for _staged, target, _saved in moves)
         self._staged_journal.replace(self._journal)
-        _sync_folder(self._journal.parent)
+        _sync_folders([self._journal.parent])
 
     def _read_journal(self) -> list[Move]:
         """Raises FileError for a journal that this user's runs cannot have written: its names are acted upon."""
@@ -318,7 +332,7 @@ class Transaction:
 
     def _remove_journal(self) -> None:
         self._journal.unlink(missing_ok=True)
-        _sync_folder(self._journal.parent)
+        _sync_folders([self._journal.parent])
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -366,9 +380,10 @@ def _keep(path: Path, saved: Path) -> None:
         _create(saved, path.read_bytes(), Attributes(), path.stat())
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(str(folder), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _sync_folders(folders: Iterable[Path]) -> None:
+    for folder in set(folders):
+        descriptor = os.open(str(folder), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

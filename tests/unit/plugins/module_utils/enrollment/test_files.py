@@ -58,9 +58,8 @@ class Set:
         paths = [path for path in self.folder.rglob("*") if not path.is_dir()]
         return {str(path.relative_to(self.folder)): path.read_bytes() for path in paths}
 
-    @staticmethod
-    def expected(word: bytes) -> dict[str, bytes]:
-        return {"private/k": word, "public/c": word, "public/f": word}
+    def expected(self, word: bytes) -> dict[str, bytes]:
+        return {str(target.path.relative_to(self.folder)): word for target in self.targets}
 
 
 @pytest.fixture
@@ -112,8 +111,10 @@ def _run_killed(line: int, work: Callable[[], None]) -> bool:
 
 
 @pytest.mark.parametrize("before", [b"", b"old"], ids=["first", "replaced"])
-def test_killed_at_any_line(three: Set, monkeypatch: pytest.MonkeyPatch, before: bytes) -> None:
+@pytest.mark.parametrize("count", [3, 1])
+def test_killed_at_any_line(three: Set, monkeypatch: pytest.MonkeyPatch, before: bytes, count: int) -> None:
     """After the repair by the next run all files are old or all are new, and nothing else lies around."""
+    three.targets = three.targets[-count:]
     monkeypatch.setattr(
         os, "fsync", lambda _unused: None
     )  # a killed process loses nothing that it wrote, and it is slow
@@ -134,8 +135,56 @@ def test_killed_at_any_line(three: Set, monkeypatch: pytest.MonkeyPatch, before:
         assert not three.transaction.recover(three.targets)
         if not died:
             break
-    assert line > 100
+    assert line > 40 * count
     assert seen == {frozenset({before}) if before else frozenset(), frozenset({b"new"})}
+
+
+class Steps:
+    """What a commit does that a loss of power must not put into another order."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seen: list[str] = []
+        fsync, replace, unlink = os.fsync, Path.replace, Path.unlink
+
+        def synced(descriptor: int) -> None:
+            self.seen.append(f"sync {Path(f'/proc/self/fd/{descriptor}').readlink().name}")
+            fsync(descriptor)
+
+        def replaced(path: Path, target: Path) -> Path:
+            self.seen.append(f"rename to {target.name}")
+            return replace(path, target)
+
+        def unlinked(path: Path, missing_ok: bool = False) -> None:
+            if path.exists():
+                self.seen.append(f"remove {path.name}")
+            unlink(path, missing_ok)
+
+        monkeypatch.setattr(os, "fsync", synced)
+        monkeypatch.setattr(Path, "replace", replaced)
+        monkeypatch.setattr(Path, "unlink", unlinked)
+
+
+def test_order_for_one_file(three: Set, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file takes its place when its content is on disk, and without a journal."""
+    three.write(b"old")
+    steps = Steps(monkeypatch)
+    three.transaction.commit([(three.certificate, b"new")])
+    assert steps.seen == ["sync .c.scep-new", "rename to c", "sync public"]
+
+
+def test_order_for_several_files(three: Set, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No rename before the journal is on disk with all that it names; it goes when all renames are."""
+    three.write(b"old")
+    steps = Steps(monkeypatch)
+    three.transaction.commit([(three.certificate, b"new"), (three.chain, b"new")], remove=[three.key])
+    assert steps.seen == [
+        *("sync .c.scep-new", "sync .f.scep-new", "sync .c.scep-journal.scep-new"),
+        *("sync public", "rename to .c.scep-journal", "sync public"),
+        *("rename to c", "rename to f", "sync public"),
+        *("remove .c.scep-journal", "remove .c.scep-old", "remove k"),
+        *steps.seen[-2:],
+    ]
+    assert sorted(steps.seen[-2:]) == ["sync private", "sync public"]
 
 
 def test_repair_says_whether_it_changed_files(three: Set) -> None:
@@ -317,6 +366,16 @@ def test_check_writable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
     def refuse(*_unused: Any) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        steps = Steps(patched)
+        others = [Target("chain_path", tmp_path / "other" / name, PUBLIC) for name in ("f", "g")]
+        (tmp_path / "other").mkdir()
+        check_writable([target, *others], touch=True)
+        assert [step for step in steps.seen if step.startswith("sync")] == [
+            f"sync .{name}.scep-{os.getpid()}" for name in ("c", "f")
+        ]
+        (tmp_path / "other").rmdir()
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", refuse)
