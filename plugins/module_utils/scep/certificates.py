@@ -72,7 +72,12 @@ def subject_key_identifier(certificate: x509.Certificate) -> bytes | None:
 
 def fingerprint(certificate: x509.Certificate, digest: str = "sha256") -> str:
     """The fingerprint in lower-case hexadecimal with colons; `digest` is a name of the digest table."""
-    return DIGESTS[digest].of(der(certificate)).hex(":")
+    return _digest(certificate, digest).hex(":")
+
+
+@lru_cache(maxsize=256)
+def _digest(certificate: x509.Certificate, digest: str) -> bytes:
+    return DIGESTS[digest].of(der(certificate))
 
 
 def public_key_fingerprint(public_key: Any) -> str:
@@ -126,7 +131,7 @@ class Fingerprint:
 
     def matches(self, certificate: x509.Certificate) -> bool:
         """Whether it is this certificate's fingerprint."""
-        return hmac.compare_digest(self.value, DIGESTS[self.digest].of(der(certificate)))
+        return hmac.compare_digest(self.value, _digest(certificate, self.digest))
 
     def __str__(self) -> str:
         return f"{DIGESTS[self.digest].label} {self.value.hex(':')}"
@@ -172,6 +177,7 @@ def extended_key_usages(certificate: x509.Certificate) -> frozenset[str]:
     return frozenset() if usages is None else frozenset(usage.dotted_string for usage in usages)
 
 
+@lru_cache(maxsize=256)
 def _extension(certificate: x509.Certificate, kind: Any) -> Any:
     try:
         return certificate.extensions.get_extension_for_class(kind).value

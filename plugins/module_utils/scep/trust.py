@@ -22,7 +22,6 @@ from . import constants
 from ._compat import not_after, not_before
 from .certificates import (
     Fingerprint,
-    der,
     extended_key_usages,
     fingerprint,
     is_ca,
@@ -170,7 +169,7 @@ def resolve(
 
 
 def _unique(certificates: Iterable[x509.Certificate]) -> tuple[x509.Certificate, ...]:
-    return tuple({der(certificate): certificate for certificate in certificates}.values())
+    return tuple(dict.fromkeys(certificates))
 
 
 def _leaf(certificate: x509.Certificate) -> bool:
