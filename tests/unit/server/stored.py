@@ -32,6 +32,8 @@ def row(serial: int, key: Key, generation: int = 0, **changes: Any) -> dict[str,
         "signer_key": key.signer_key,
         "request_digest": key.request_digest,
         "generation": generation,
+        "challenge_id": None,
+        "replaces": None,
         **changes,
     }
 

@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from . import audit, challenges
 from .audit import Record
 from .database import Database
+from .prepared import Prepared
 from .schema import certificates, requests
 
 PENDING, ISSUED, DENIED = "pending", "issued", "denied"
@@ -65,13 +66,12 @@ _ISSUED = sa.select(*(certificates.c[name] for name in Issued.__slots__))
 _WAITING = sa.select(*(requests.c[name] for name in Waiting.__slots__))
 
 
+def _of_key(select: sa.Select[Any], table: sa.Table) -> sa.Select[Any]:
+    return select.where(*(table.c[name] == sa.bindparam(name) for name in Key.__slots__))
+
+
 def _newest_of_key(select: sa.Select[Any], table: sa.Table) -> sa.Select[Any]:
-    columns = (table.c[name] for name in Key.__slots__)
-    return (
-        select.where(*(column == sa.bindparam(column.name) for column in columns))
-        .order_by(table.c.generation.desc())
-        .limit(1)
-    )
+    return _of_key(select, table).order_by(table.c.generation.desc()).limit(1)
 
 
 def _newest_of_signer(select: sa.Select[Any], table: sa.Table, time: sa.ColumnElement[int]) -> sa.Select[Any]:
@@ -79,13 +79,20 @@ def _newest_of_signer(select: sa.Select[Any], table: sa.Table, time: sa.ColumnEl
     return select.where(*(column == sa.bindparam(column.name) for column in columns)).order_by(time.desc()).limit(1)
 
 
+# Most requests are new: one statement says so.
+_ANY_FOR_KEY = Prepared(
+    sa.union_all(
+        *(_of_key(sa.select(table.c.generation), table) for table in (certificates, requests)),
+    )
+)
 _ISSUED_FOR_KEY = _newest_of_key(_ISSUED, certificates)
 _RENEWAL_FOR_KEY = _ISSUED_FOR_KEY.where(certificates.c.replaces == sa.bindparam("replaces"))
 _WAITING_FOR_KEY = _newest_of_key(_WAITING, requests)
 _ISSUED_FOR_SIGNER = _newest_of_signer(_ISSUED, certificates, certificates.c.issued)
 _WAITING_FOR_SIGNER = _newest_of_signer(_WAITING, requests, requests.c.id)
 _ISSUED_BY_SERIAL = _ISSUED.where(certificates.c.serial == sa.bindparam("wanted"))
-_ADD_CERTIFICATE = sa.insert(certificates)
+_COLUMNS = [column.name for column in certificates.c if column.name not in ("revoked", "reason")]
+_ADD_CERTIFICATE = Prepared(sa.insert(certificates).inline().values({name: sa.bindparam(name) for name in _COLUMNS}))
 _ADD_REQUEST = sa.insert(requests)
 _DECIDE = (
     sa.update(requests)
@@ -107,6 +114,8 @@ class Answers:
         """The newest answer to this very request."""
         values = {name: getattr(key, name) for name in key.__slots__}
         with self._database.reading() as connection:
+            if _ANY_FOR_KEY.run(connection, values).fetchone() is None:
+                return None
             return _later(connection, _ISSUED_FOR_KEY, _WAITING_FOR_KEY, values)
 
     def find_renewal(self, key: Key, replaces: str) -> Issued | None:
@@ -138,7 +147,7 @@ class Answers:
                 ):
                     connection.rollback()
                     return False
-                connection.execute(_ADD_CERTIFICATE, certificate)
+                _ADD_CERTIFICATE.run(connection, certificate)
                 audit.add(connection, record)
         except IntegrityError:
             return False

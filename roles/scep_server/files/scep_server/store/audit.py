@@ -2,38 +2,27 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The audit, append-only, and the counters that keep pace with it."""
+"""The audit, append-only, and the counters that the database keeps of it."""
 
 from __future__ import annotations
 
-import random
 import re
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from .database import Database
-from .schema import SHARDS, audit, counters
+from .prepared import Prepared
+from .schema import audit, counters
 
 # What no log line should have, and what PostgreSQL does not store
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _LENGTH = 1000
 
-_ADD = sa.insert(audit)
 _TOTALS = sa.select(counters.c.message_type, counters.c.outcome, sa.func.sum(counters.c.value)).group_by(
     counters.c.message_type, counters.c.outcome
 )
-
-
-def _count_up(dialect: Any) -> Any:
-    insert = dialect.insert(counters).values(value=1)
-    key = [counters.c.message_type, counters.c.outcome, counters.c.shard]
-    return insert.on_conflict_do_update(index_elements=key, set_={"value": counters.c.value + 1})
-
-
-_COUNT_UP = {"sqlite": _count_up(sqlite), "postgresql": _count_up(postgresql)}
 
 
 def printable(text: str) -> str:
@@ -56,13 +45,14 @@ class Record:
     serial: str | None = None
 
 
+_ADD = Prepared(sa.insert(audit).inline().values({name: sa.bindparam(name) for name in Record.__slots__}))
+
+
 def add(connection: sa.Connection, record: Record) -> None:
-    """Write a line and count it, within somebody's transaction."""
+    """Write a line, within somebody's transaction; a trigger counts it."""
     values = {name: getattr(record, name) for name in record.__slots__}
     values["reason"] = printable(record.reason)
-    connection.execute(_ADD, values)
-    key = {"message_type": record.message_type, "outcome": record.outcome, "shard": random.randrange(SHARDS)}
-    connection.execute(_COUNT_UP[connection.dialect.name], key)
+    _ADD.run(connection, values)
 
 
 class Audit:

@@ -15,11 +15,12 @@ from sqlalchemy.exc import IntegrityError
 
 from ..errors import ServerError
 from .database import OTP_LOCK, Database
+from .prepared import Prepared
 from .schema import meta, otp
 
 _unused = otp.c.used.is_(None)
-_FIND = sa.select(otp.c.id, otp.c.expires, otp.c.used).where(otp.c.mac == sa.bindparam("mac"))
-_USE = (
+_FIND = Prepared(sa.select(otp.c.id, otp.c.expires, otp.c.used).where(otp.c.mac == sa.bindparam("mac")))
+_USE = Prepared(
     sa.update(otp)
     .where(otp.c.id == sa.bindparam("otp_id"), _unused, otp.c.expires > sa.bindparam("now"))
     .values(used=sa.bindparam("now"))
@@ -47,7 +48,7 @@ class Challenge:
 
 def use(connection: sa.Connection, challenge_id: int, now: int) -> bool:
     """Use a password up, within somebody's transaction; False when it is used or expired."""
-    return bool(connection.execute(_USE, {"otp_id": challenge_id, "now": now}).rowcount == 1)
+    return bool(_USE.run(connection, {"otp_id": challenge_id, "now": now}).rowcount == 1)
 
 
 class Challenges:
@@ -75,7 +76,7 @@ class Challenges:
     def find(self, mac: bytes) -> Challenge | None:
         """The password with this HMAC, used or not."""
         with self._database.reading() as connection:
-            row = connection.execute(_FIND, {"mac": mac}).first()
+            row = _FIND.run(connection, {"mac": mac}).fetchone()
         return None if row is None else Challenge(*row)
 
     def outstanding(self, now: int) -> int:

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,17 +32,13 @@ class Database:
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
 
-    @contextlib.contextmanager
-    def reading(self) -> Iterator[sa.Connection]:
+    def reading(self) -> _Use:
         """A connection to read with. Raises StoreBusy when the database does not answer in time."""
-        with _as_busy(), self.engine.connect() as connection:
-            yield connection
+        return _Use(self.engine, writing=False)
 
-    @contextlib.contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
+    def writing(self) -> _Use:
         """A transaction, committed at the end. Raises StoreBusy, and IntegrityError for what is there already."""
-        with _as_busy(), self.engine.begin() as connection:
-            yield connection
+        return _Use(self.engine, writing=True)
 
     def ping(self) -> None:
         """Raises StoreBusy when the database cannot be read."""
@@ -56,15 +50,43 @@ class Database:
         self.engine.dispose()
 
 
-@contextlib.contextmanager
-def _as_busy() -> Iterator[None]:
-    try:
-        yield
-    except (IntegrityError, DataError):
-        raise
-    except (DBAPIError, PoolTimeout) as error:
-        cause = getattr(error, "orig", None) or error
-        raise StoreBusy(f"The database does not answer: {one_line(cause)}.") from error
+class _Use:
+    """One use of a connection, in a `with` block. It is no generator, which would take longer: each enrolment has some.
+
+    A block that raises, or that was rolled back within, changes nothing.
+    """
+
+    def __init__(self, engine: sa.Engine, *, writing: bool) -> None:
+        self._engine = engine
+        self._writing = writing
+
+    def __enter__(self) -> sa.Connection:
+        try:
+            self._connection = self._engine.connect()
+            if self._writing:
+                self._connection.begin()
+        except (DBAPIError, PoolTimeout) as error:
+            raise _busy(error) from error
+        return self._connection
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: Any) -> None:
+        try:
+            try:
+                if self._writing and kind is None:
+                    self._connection.commit()
+            finally:
+                self._connection.close()
+        except (IntegrityError, DataError):
+            raise
+        except DBAPIError as own:
+            raise _busy(own) from own
+        if isinstance(error, DBAPIError) and not isinstance(error, (IntegrityError, DataError)):
+            raise _busy(error) from error
+
+
+def _busy(error: Exception) -> StoreBusy:
+    cause = getattr(error, "orig", None) or error
+    return StoreBusy(f"The database does not answer: {one_line(cause)}.")
 
 
 def _engine(url: str, state: Path, threads: int) -> sa.Engine:

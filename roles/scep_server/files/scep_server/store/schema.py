@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 metadata = sa.MetaData()
 
@@ -119,7 +119,8 @@ audit = sa.Table(
     sqlite_autoincrement=True,
 )
 
-# How often the audit has each outcome of each message type. In shards, so that two nodes seldom wait for the same row.
+# How often the audit has each outcome of each message type; the database itself counts. In shards, so that two nodes
+# seldom wait for the same row: lines that follow each other take turns.
 counters = sa.Table(
     "counters",
     metadata,
@@ -128,7 +129,7 @@ counters = sa.Table(
     sa.Column("shard", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("value", sa.BigInteger, nullable=False),
 )
-SHARDS = 64
+SHARDS = 64  # a power of two
 
 
 def _when_made(dialect: str, *statements: str) -> None:
@@ -137,7 +138,13 @@ def _when_made(dialect: str, *statements: str) -> None:
         sa.event.listen(audit, "after_create", ddl.execute_if(dialect=dialect))
 
 
-# The audit is append-only, whoever writes.
+_COUNT = (
+    "INSERT INTO counters (message_type, outcome, shard, value) "
+    f"VALUES (NEW.message_type, NEW.outcome, NEW.id & {SHARDS - 1}, 1) "
+    "ON CONFLICT (message_type, outcome, shard) DO UPDATE SET value = counters.value + 1;"
+)
+
+# The audit is append-only, and each line is counted, whoever writes.
 _when_made(
     "sqlite",
     *(
@@ -145,6 +152,7 @@ _when_made(
         "BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END"
         for change in ("UPDATE", "DELETE")
     ),
+    f"CREATE TRIGGER audit_counted AFTER INSERT ON audit BEGIN {_COUNT} END",
 )
 _when_made(
     "postgresql",
@@ -153,4 +161,7 @@ _when_made(
     "END $body$",
     "CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit "
     "FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only()",
+    "CREATE OR REPLACE FUNCTION audit_is_counted() RETURNS trigger LANGUAGE plpgsql AS "
+    f"$body$ BEGIN {_COUNT} RETURN NULL; END $body$",
+    "CREATE TRIGGER audit_counted AFTER INSERT ON audit FOR EACH ROW EXECUTE FUNCTION audit_is_counted()",
 )
