@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -85,23 +85,35 @@ def opened(body: bytes, ca: CaCertificates | None = None, allowed: AlgorithmPoli
     return open_reply(body, asked()[0], ca or ndes(), allowed or policy(), NOW)
 
 
+def reply_to(
+    header: RequestHeader,
+    inside: Sequence[x509.Certificate],
+    status: int = 0,
+    signer: Identity | None = None,
+    envelope: Mapping[str, Any] | None = None,
+    **changes: Any,
+) -> bytes:
+    """A right reply with these certificates inside, written apart from the code under test.
+
+    `envelope` are changes of the envelope, the others of what is around it.
+    """
+    content = None
+    if status == 0:
+        assert header.signer is not None
+        sealed = Envelope(forge.degenerate([der(one) for one in inside]), [header.signer])
+        content = replace(sealed, **(envelope or {})).build()
+    attributes = forge.reply_attributes(status, header.transaction_id, header.sender_nonce)
+    return SignedMessage(content, attributes, signer or pki_module.shared().ra_sign).but(**changes).build()
+
+
 def forged(status: int = 0, signer: Identity | None = None, **changes: Any) -> bytes:
-    """A right reply, written apart from the code under test, with changes."""
-    pki = pki_module.shared()
-    request = asked()[0]
-    envelope = Envelope(forge.degenerate([der(issued())]), [pki.device.certificate])
-    message = SignedMessage(
-        envelope.build() if status == 0 else None,
-        forge.reply_attributes(status, request.transaction_id, request.sender_nonce),
-        signer or pki.ra_sign,
-    )
-    return message.but(**changes).build()
+    """A right reply to the one request, with changes."""
+    return reply_to(asked()[1], [issued()], status, signer, **changes)
 
 
 def enveloped(**changes: Any) -> bytes:
-    """A right reply with changes in its envelope."""
-    envelope = Envelope(forge.degenerate([der(issued())]), [pki_module.shared().device.certificate])
-    return forged(content=replace(envelope, **changes).build())
+    """The same with changes in its envelope."""
+    return forged(envelope=changes)
 
 
 def attribute(oid: str, *values: bytes, status: int = 0) -> bytes:

@@ -43,6 +43,8 @@ class Answer:
     pause: float = 0
     declared: int | None = None
     """A Content-Length other than the real one."""
+    framing: str = "length"
+    """How the end of the body is told: by its `length`, by `chunks`, or by the `close` of the connection."""
 
 
 @dataclass(frozen=True)
@@ -60,16 +62,9 @@ class Awkward:
     def __init__(self, tls: tuple[Path, Path] | None = None) -> None:
         """Listen on a port of its own. `tls`: files of certificate and key."""
         self.pki = pki_module.shared()
-        self.answers: dict[str, Answer] = {}
-        self.offered = self.pki.ndes
-        self.reply: Callable[[IncomingRequest], bytes] = self.issue
         self.received: list[Received] = []
         self.requests: list[IncomingRequest] = []
-        self.change: Callable[[x509.Certificate], x509.Certificate] = lambda certificate: certificate
-        self.end = dt.datetime.now(dt.timezone.utc) + dt.timedelta(days=365)
-        self.subject: x509.Name | None = None
-        self.files: dict[str, Answer] = {}
-        """What a plain GET finds, by its path, such as a CRL at a distribution point."""
+        self.behave()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         if tls is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -79,6 +74,22 @@ class Awkward:
         self.url = f"http{'s' if tls else ''}://127.0.0.1:{self._http.server_address[1]}/scep"
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._thread.start()
+
+    def behave(self) -> None:
+        """Be a proper server, from now on."""
+        self.answers: dict[str, Answer] = {}
+        self.files: dict[str, Answer] = {}
+        """What a plain GET finds, by its path, such as a CRL at a distribution point."""
+        self.offered = self.pki.ndes
+        self.recipients = [self.pki.ra_encrypt, self.pki.ca]
+        """Who can read requests."""
+        self.reply: Callable[[IncomingRequest], bytes] = self.issue
+        self.wrap: Callable[[bytes], Answer] = lambda body: Answer(body, content_type=wire.CONTENT_TYPES["pki_message"])
+        """Puts the reply into an HTTP answer."""
+        self.protocol = "HTTP/1.1"
+        self.end = dt.datetime.now(dt.timezone.utc) + dt.timedelta(days=365)
+        self.template: dict[str, Any] = {}
+        """What a certificate gets whatever was asked for, in the words of `pki.certificate`."""
 
     def close(self) -> None:
         """Stop listening."""
@@ -92,24 +103,23 @@ class Awkward:
         return [received.operation for received in self.received]
 
     def issue(self, request: IncomingRequest) -> bytes:
-        """The usual reply: a certificate as it was asked for, except for what a test changed."""
+        """The usual reply: a certificate as it was asked for, except for what the template says."""
         return success(request.header, self.pki.ra_sign, [self.certify(request)])
 
     def certify(self, request: IncomingRequest) -> x509.Certificate:
         """A certificate for the key of the request."""
         csr = request.csr
         assert csr is not None
-        extensions = [(extension.value, extension.critical) for extension in csr.extensions]
-        certificate = pki_module.certificate(
-            csr.subject if self.subject is None else self.subject,
-            _KeyOf(csr.public_key),
-            self.pki.ca,
-            usage=None,
-            start=self.end - dt.timedelta(days=400),
-            end=self.end,
-            extensions=extensions,
-        )
-        return self.change(certificate)
+        fields: dict[str, Any] = {
+            "subject": csr.subject,
+            "issuer": self.pki.ca,
+            "usage": None,
+            "start": self.end - dt.timedelta(days=400),
+            "end": self.end,
+            "extensions": [(extension.value, extension.critical) for extension in csr.extensions],
+            **self.template,
+        }
+        return pki_module.certificate(key=_KeyOf(csr.public_key), **fields)
 
     def answer(self, operation: str, message: bytes) -> Answer:
         """What to send back."""
@@ -120,9 +130,9 @@ class Awkward:
         if operation == "GetCACert":
             body, content_type = write_ca_certificates(self.offered)
             return Answer(body, content_type=content_type)
-        request = open_request(message, [self.pki.ra_encrypt, self.pki.ca], policy())
+        request = open_request(message, self.recipients, policy())
         self.requests.append(request)
-        return Answer(self.reply(request), content_type=wire.CONTENT_TYPES["pki_message"])
+        return self.wrap(self.reply(request))
 
 
 @dataclass(frozen=True)
@@ -136,10 +146,25 @@ class _KeyOf:
         return self.key
 
 
+def _framed(answer: Answer) -> tuple[bytes, tuple[str, str]]:
+    """(body as it is sent, the header that tells its end)."""
+    body, step = answer.body, 1000
+    if answer.framing == "chunks":
+        chunks = [body[at : at + step] for at in range(0, len(body), step)]
+        framed = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in [*chunks, b""])
+        return framed, ("Transfer-Encoding", "chunked")
+    if answer.framing == "close":
+        return body, ("Connection", "close")
+    return body, ("Content-Length", str(len(body) if answer.declared is None else answer.declared))
+
+
 def _handler(server: Awkward) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
+
+        def setup(self) -> None:
+            self.protocol_version = server.protocol
+            super().setup()
 
         def do_GET(self) -> None:
             if self.path in server.files:
@@ -161,20 +186,21 @@ def _handler(server: Awkward) -> type[BaseHTTPRequestHandler]:
             self.send_response(answer.status)
             if answer.content_type is not None:
                 self.send_header("Content-Type", answer.content_type)
-            self.send_header("Content-Length", str(len(answer.body) if answer.declared is None else answer.declared))
+            body, (name, value) = _framed(answer)
+            self.send_header(name, value)
             for name, value in answer.headers.items():
                 self.send_header(name, value)
             self.end_headers()
             if not answer.pause:
-                self.wfile.write(answer.body)
+                self.wfile.write(body)
             else:
-                for octet in answer.body:
+                for octet in body:
                     try:
                         self.wfile.write(bytes((octet,)))
                     except OSError:
                         break
                     time.sleep(answer.pause)
-            if answer.declared is not None:
+            if answer.declared is not None or answer.framing == "close":
                 self.close_connection = True
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the name in the base class

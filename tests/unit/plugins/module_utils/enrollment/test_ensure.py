@@ -21,11 +21,7 @@ from ansible_collections.netcert.ndes.plugins.module_utils.enrollment import key
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment import transport as transport_module
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.context import perform
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.ensure import ensure_certificate
-from ansible_collections.netcert.ndes.plugins.module_utils.scep import asn1
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import fingerprint
-from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo
-from ansible_collections.netcert.ndes.plugins.module_utils.scep.replies import failure, success
-from ansible_collections.netcert.ndes.plugins.module_utils.scep.requests import IncomingRequest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -38,10 +34,7 @@ from support import pki as pki_module
 from support.awkward import Answer, Awkward
 from support.task import Run
 
-from .conftest import pem_key
-
-PENDING = ".scep-pending.json"
-PAGE = Answer(b"<html>Welcome</html>", content_type="text/html")
+from .conftest import key_and_certificate_match, pem_key, sentence, snapshot
 
 
 @pytest.fixture(autouse=True)
@@ -54,35 +47,6 @@ def run(task: Run, **options: Any) -> dict[str, Any]:
     result = perform(ensure_certificate, task.context(**options))
     assert not result.pop("failed"), result["msg"]
     return result
-
-
-def sentence(task: Run, **options: Any) -> str:
-    """The sentence of a call that fails, and leaves the folder as it was, but for a transaction without an answer."""
-    before = snapshot(task.folder)
-    result = perform(ensure_certificate, task.context(**options))
-    assert result.pop("failed")
-    assert not result.pop("changed")
-    assert snapshot(task.folder) == before
-    text = str(result.pop("msg"))
-    assert not result
-    assert "\n" not in text
-    assert text.endswith(".")
-    return text
-
-
-def snapshot(folder: Path) -> dict[str, tuple[bytes, int, int]]:
-    """Every file with content, mode and time of its last change."""
-    return {
-        str(path): (path.read_bytes(), path.stat().st_mode, path.stat().st_mtime_ns)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.name.endswith(PENDING)
-    }
-
-
-def key_and_certificate_match(folder: Path) -> bool:
-    key: Any = load_pem_private_key((folder / "sw1.key").read_bytes(), None)
-    certificate = x509.load_pem_x509_certificate((folder / "sw1.pem").read_bytes())
-    return bool(key.public_key().public_numbers() == certificate.public_key().public_numbers())  # type: ignore[union-attr]
 
 
 def no_server(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,7 +171,7 @@ def test_asked_differently(certificate_task: Run, server: Awkward) -> None:
 
 def test_ca_that_has_its_own_ideas(certificate_task: Run, server: Awkward) -> None:
     """A subject in another order and other names do not cause another enrolment."""
-    server.subject = pki_module.name("sw1.example.com", organization_name="Overridden")
+    server.template["subject"] = pki_module.name("sw1.example.com", organization_name="Overridden")
     assert run(certificate_task)["subject"] == "CN=sw1.example.com,O=Overridden"
     assert not run(certificate_task)["changed"]
 
@@ -357,149 +321,6 @@ def test_weak_fingerprint_is_taken_with_a_warning(certificate_task: Run, server:
         f"ca_fingerprint: MD5 {md5} is taken, but such a digest can be forged with effort; "
         "netcert.ndes.scep_ca_info prints the SHA-256 fingerprint of the same certificate."
     ]
-
-
-def test_server_that_offers_one_certificate(certificate_task: Run, server: Awkward) -> None:
-    server.offered = (server.pki.ca.certificate,)
-    server.reply = lambda request: success(request.header, server.pki.ca, [server.certify(request)])
-    assert run(certificate_task)["changed"]
-
-
-def test_server_without_post_and_capabilities(certificate_task: Run, server: Awkward) -> None:
-    server.answers["GetCACaps"] = Answer(b"", 404)
-    run(certificate_task)
-    assert [(one.method, one.operation) for one in server.received][-1] == ("GET", "PKIOperation")
-    assert (server.requests[0].header.digest, server.requests[0].header.cipher) == ("sha1", "des-ede3-cbc")
-
-
-# What goes wrong. Every case runs twice: on an empty folder, and where key and certificate of an earlier run stay.
-
-
-def refuse(fail_info: FailInfo, **more: Any) -> Callable[[Awkward], None]:
-    def change(server: Awkward) -> None:
-        server.reply = lambda request: failure(request.header, server.pki.ra_sign, fail_info, **more)
-
-    return change
-
-
-def answers(operation: str, answer: Answer) -> Callable[[Awkward], None]:
-    def change(server: Awkward) -> None:
-        server.answers[operation] = answer
-
-    return change
-
-
-def reply(make: Callable[[Awkward, IncomingRequest], bytes]) -> Callable[[Awkward], None]:
-    def change(server: Awkward) -> None:
-        server.reply = lambda request: make(server, request)
-
-    return change
-
-
-def offered(*names: str) -> Callable[[Awkward], None]:
-    def change(server: Awkward) -> None:
-        server.offered = tuple(getattr(server.pki, name).certificate for name in names)
-
-    return change
-
-
-SERVER_FAILURES: dict[str, tuple[Callable[[Awkward], None], str]] = {
-    "wrong password": (
-        refuse(FailInfo.BAD_REQUEST, text="The challenge password is wrong"),
-        "The server refuses the request with failInfo badRequest (the request is not permitted or not supported); it "
-        "says 'The challenge password is wrong'. Cause: usually a challenge password that is wrong, used or expired, "
-        "otherwise names, key size or template; get a new challenge password, or ask for what the CA allows.",
-    ),
-    "as NDES refuses": (
-        refuse(FailInfo.BAD_REQUEST, hresult=0x80070490, empty_content=b"\0", include=[]),
-        "The server refuses the request with failInfo badRequest and HRESULT 0x80070490 (ERROR_NOT_FOUND: NDES did not "
-        "find what it looked for). Cause: usually a challenge password that is unknown to NDES, used, expired, or "
-        "forgotten with a restart of its application pool; get a new challenge password and use it at once.",
-    ),
-    "a reply in single DES": (
-        reply(lambda server, request: success(request.header, server.pki.ra_sign, [], cipher="des-cbc")),
-        "The message is encrypted with single DES, which is not allowed here. legacy_algorithms would allow it; a "
-        "server that can do better is safer.",
-    ),
-    "a reply with MD5": (
-        reply(lambda server, request: success(request.header, server.pki.ra_sign, [], digest="md5")),
-        "A signature uses MD5, which is not allowed here. legacy_algorithms would allow it; a server that can do "
-        "better is safer.",
-    ),
-    "HTML for GetCACert": (
-        answers("GetCACert", PAGE),
-        "The server at {url} answers GetCACert with a web page, so it is no SCEP server; check the path in url.",
-    ),
-    "HTML for the reply": (
-        answers("PKIOperation", PAGE),
-        "The server at {url} answers PKIOperation with a web page, so it is no SCEP server; check the path in url.",
-    ),
-    "404": (
-        answers("GetCACert", Answer(b"", 404)),
-        "The server at {url} answers GetCACert with HTTP 404 (Not Found); check the path in url; that of NDES ends in "
-        "/certsrv/mscep/mscep.dll.",
-    ),
-    "500": (
-        answers("PKIOperation", Answer(b"", 500)),
-        "The server at {url} answers PKIOperation with HTTP 500 (Internal Server Error); its log should say why.",
-    ),
-    "no CA certificate": (
-        offered("ra_sign", "other_ca"),
-        "None of the certificates that the server offers is the pinned CA or issued by it (pinned: SHA-256 {pin}). "
-        "Offered, with SHA-256 fingerprints: CN=Test RA: {ra}; CN=Other CA: {other}.",
-    ),
-    "a device poses as RA": (
-        offered("enrolled", "ca"),
-        "None of the RA certificates that the server offers can be trusted with a request: CN=enrolled is not marked "
-        "as a registration authority (it has no certificate request agent extended key usage).",
-    ),
-    "garbage for GetCACert": (
-        answers("GetCACert", Answer(b"garbage")),
-        "The server at {url} answers GetCACert with something that is no SCEP message: The ASN.1 structure is "
-        "truncated.",
-    ),
-    "garbage for the reply": (
-        reply(lambda server, request: asn1.sequence()),
-        "The server at {url} answers PKIOperation with something that is no SCEP message: An ASN.1 element that should "
-        "be there is missing.",
-    ),
-    "certificate for another key": (
-        reply(lambda server, request: success(request.header, server.pki.ra_sign, [server.pki.enrolled.certificate])),
-        "The reply has no certificate for the key that was requested.",
-    ),
-}
-
-
-BEFORE_TRUST = {
-    "HTML for GetCACert",
-    "garbage for GetCACert",
-    "404",
-    "no CA certificate",
-    "a device poses as RA",
-}
-"""Where the server has shown so little of itself that nothing is sent to it."""
-
-
-@pytest.mark.parametrize("earlier", [False, True], ids=["first", "later"])
-@pytest.mark.parametrize("name", SERVER_FAILURES)
-def test_server_failure(certificate_task: Run, server: Awkward, name: str, earlier: bool) -> None:
-    awkward, expected = SERVER_FAILURES[name]
-    if earlier:
-        run(certificate_task)
-        server.received.clear()
-        server.requests.clear()
-    awkward(server)
-    pki = server.pki
-    expected = expected.format(
-        url=server.url,
-        pin=fingerprint(pki.ca.certificate),
-        ra=fingerprint(pki.ra_sign.certificate),
-        other=fingerprint(pki.other_ca.certificate),
-    )
-    assert sentence(certificate_task, force=True) == expected
-    if earlier:
-        assert key_and_certificate_match(certificate_task.folder)
-    assert server.operations.count("PKIOperation") == (name not in BEFORE_TRUST), "no secret before trust, never twice"
 
 
 def test_sha1_has_a_switch_of_its_own(certificate_task: Run, server: Awkward) -> None:
