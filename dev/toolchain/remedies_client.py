@@ -152,7 +152,21 @@ CLIENT: tuple[Remedy, ...] = (
     Remedy(("does not begin with DNS:",), "The prefix is missing or misspelt", "Write DNS:, IP:, email: or URI: first"),
     Remedy(("seconds is no time",), "timeout is not positive or longer than a day", "Give seconds within the range"),
     Remedy(("url: '<url>' is not an address",), "The scheme or the host is missing", "Give the whole address"),
-    Remedy(("is not the address of a proxy",), "The scheme or the host is missing", "Write http://proxy:3128"),
+    Remedy(
+        ("holds a login",),
+        "The address has a user name or a password in it, as web pages with a login take it",
+        "Remove it: what SCEP has for that is challenge_password",
+    ),
+    Remedy(
+        ("it is not the address of a proxy",),
+        "The scheme or the host is missing, the port is none, or a character of the login is not percent-encoded",
+        "Write http://proxy:3128",
+    ),
+    Remedy(
+        ("What the environment names as proxy",),
+        "The scheme or the host is missing in http_proxy or https_proxy",
+        "Correct the variable, or set proxy, which counts more",
+    ),
     Remedy(
         ("is not a fingerprint",),
         "The text is damaged, or something other than a fingerprint",

@@ -12,7 +12,7 @@ class ModuleDocFragment:
 options:
   url:
     description:
-      - Address of the SCEP server, without a query.
+      - Address of the SCEP server, without a query and without a login.
       - That of NDES is C(http://HOST/certsrv/mscep/mscep.dll).
       - SCEP protects its messages itself, so plain C(http) is usual. What protects the exchange is O(ca_fingerprint)
         or a given CA certificate.
@@ -75,6 +75,8 @@ options:
   proxy:
     description:
       - Address of an HTTP proxy, such as V(http://proxy.example.com:3128).
+      - A login goes into it, as in V(http://user:password@proxy.example.com:3128), each part percent-encoded. So
+        Ansible shows nothing of this option.
       - Without it the environment variables C(http_proxy), C(https_proxy) and C(no_proxy) count. An empty string uses
         no proxy, whatever the environment says.
     type: str

@@ -17,7 +17,7 @@ _TRUST = ["ca_fingerprint", "ca_certificate_path", "ca_certificate_content"]
 _CONNECTION: dict[str, dict[str, Any]] = {
     "url": {"type": "str", "required": True},
     "timeout": {"type": "float", "default": 30.0},
-    "proxy": {"type": "str"},
+    "proxy": {"type": "str", "no_log": True},
     "validate_certs": {"type": "bool", "default": True},
     "ca_path": {"type": "path"},
     "client_cert": {"type": "path"},

@@ -75,14 +75,13 @@ class Connection:
     client_key: str | None = None
 
     def __post_init__(self) -> None:
-        """Raise OptionError for what cannot be an address."""
-        try:
-            parts = urlsplit(self.url)
-            fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        except ValueError:  # a port or an IPv6 address that is none
-            fits = False
-        if not fits:
+        """Raise OptionError for what cannot be an address. What may hold a password is not shown."""
+        if "@" in _authority(self.url):
+            raise OptionError("url", "it holds a login, which SCEP does not have; leave out all up to the @.")
+        if not _is_address(self.url) or urlsplit(self.url).scheme not in ("http", "https"):
             raise OptionError("url", f"'{self.url}' is not an address that begins with http:// or https://.")
+        if self.proxy and not _is_address(self.proxy):
+            raise OptionError("proxy", "it is not the address of a proxy, such as http://proxy.example.com:3128.")
         if not 0 < self.timeout <= LONGEST_TIMEOUT:
             raise OptionError(
                 "timeout", f"{self.timeout} seconds is no time; give a positive number up to {LONGEST_TIMEOUT}."
@@ -92,6 +91,20 @@ class Connection:
     def host(self) -> str:
         """The host's name or address."""
         return urlsplit(self.url).hostname or ""
+
+
+def _authority(url: str) -> str:
+    """What stands between the scheme and the path, whether it is right or not."""
+    return re.split(r"[/?#]", url.partition("://")[2])[0]
+
+
+def _is_address(url: str) -> bool:
+    """Whether it has a scheme and a host, and no port that is none."""
+    try:
+        parts = urlsplit(url)
+        return "://" in url and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port or an IPv6 address that is none
+        return False
 
 
 class Transport:
@@ -257,7 +270,10 @@ class Transport:
             if isinstance(cause, (ConnectionError, http.client.HTTPException)):
                 return self._cut_off(operation)
         if isinstance(error, requests.exceptions.InvalidProxyURL):
-            return TransportError(f"proxy: '{options.proxy}' is not the address of a proxy.")
+            return TransportError(
+                "What the environment names as proxy is not the address of one; correct http_proxy and https_proxy, "
+                "or give proxy."
+            )
         return TransportError(f"{operation} cannot be sent to {options.host}: {_innermost(causes)}.")
 
 

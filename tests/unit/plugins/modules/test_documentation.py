@@ -85,16 +85,17 @@ def test_group_of_actions(name: str) -> None:
 
 
 SECRETS = {
-    "scep_ca_info": [],
-    "scep_certificate": ["challenge_password", "privatekey_passphrase", "pkcs12_passphrase"],
+    "scep_ca_info": ["proxy"],
+    "scep_certificate": ["proxy", "challenge_password", "privatekey_passphrase", "pkcs12_passphrase"],
     "scep_certificate_pipe": [
+        "proxy",
         "challenge_password",
         "privatekey_passphrase",
         "privatekey_content",
         "record.transaction",
     ],
-    "scep_crl": [],
-    "scep_trust_store": [],
+    "scep_crl": ["proxy"],
+    "scep_trust_store": ["proxy"],
 }
 
 

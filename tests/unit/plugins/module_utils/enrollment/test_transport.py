@@ -63,12 +63,32 @@ def test_proper(server: Awkward) -> None:
         ("ftp://host/scep", "url: 'ftp://host/scep' is not an address that begins with http:// or https://."),
         ("host/scep", "url: 'host/scep' is not an address that begins with http:// or https://."),
         ("http:///scep", "url: 'http:///scep' is not an address that begins with http:// or https://."),
+        ("http://me:s3cret@host/", "url: it holds a login, which SCEP does not have; leave out all up to the @."),
+        ("http://me:s3cret@:0/", "url: it holds a login, which SCEP does not have; leave out all up to the @."),
     ],
 )
 def test_wrong_url(url: str, complaint: str) -> None:
     with pytest.raises(OptionError) as caught:
         Connection(url)
     assert str(caught.value) == complaint
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "me:s3cret@proxy:3128",
+        "http://me:s3cret@",
+        "http://me:s3cret@proxy:port",
+        "http://me:s3cret@[::1",
+        "http://me:s3/cret@proxy:3128",
+        "http:///me:s3cret@proxy",
+    ],
+)
+def test_wrong_proxy(proxy: str) -> None:
+    """Its password is not shown."""
+    with pytest.raises(OptionError) as caught:
+        Connection("http://host/scep", proxy=proxy)
+    assert str(caught.value) == "proxy: it is not the address of a proxy, such as http://proxy.example.com:3128."
 
 
 def test_no_time() -> None:
@@ -294,4 +314,12 @@ def test_proxy(server: Awkward, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ask(Connection(server.url, proxy=""))
     monkeypatch.setenv("http_proxy", "")
     assert sentence(Connection(server.url, proxy=f"http://127.0.0.1:{port}")) == refused
-    assert ask(Connection("http://scep.invalid/scep", proxy=server.url.replace("/scep", "")))
+    for login in ("", "me:s3cret@"):
+        assert ask(Connection("http://scep.invalid/scep", proxy=f"http://{login}{server.url[7:-5]}"))
+    monkeypatch.setenv("http_proxy", "http:///me:s3cret@proxy")
+    assert sentence(Connection(server.url)) == (
+        "What the environment names as proxy is not the address of one; correct http_proxy and https_proxy, "
+        "or give proxy."
+    )
+    monkeypatch.setenv("http_proxy", f"http://me:s3cret@127.0.0.1:{port}")
+    assert sentence(Connection(server.url)) == refused
