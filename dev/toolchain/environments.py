@@ -58,6 +58,7 @@ ENVIRONMENTS = {
         _in_cache("lowest", ((3, 9),)),
         _in_cache("fuzz", ((3, 13), (3, 12), (3, 11))),
         _in_cache("importer", ((3, 13), (3, 12)), has_collection=False),
+        _in_cache("go", ((3, 13), (3, 12), (3, 11)), has_collection=False),
     )
 }
 

@@ -124,8 +124,10 @@ class Job:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_LEFT_OUT)}
         user = Path.home()
         return {
-            # pip goes on using the user's cache and configuration
+            # pip and Go go on using the user's caches and configuration
             "PIP_CACHE_DIR": str(user / ".cache" / "pip"),
+            "GOCACHE": str(user / ".cache" / "go-build"),
+            "GOMODCACHE": str(user / "go" / "pkg" / "mod"),
             **_pip_configuration(user),
             **kept,
             "HOME": str(self.home),

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from toolchain.peers import STEP_CA
 from toolchain.places import BUILD, ROOT, Failure
 
 RESULTS = BUILD / "interop.json"
@@ -20,13 +21,17 @@ Entry = dict[str, Any]
 
 @dataclass(frozen=True)
 class Peer:
-    """Somebody else's software. ``numbers`` of its version are shown: as many as a Debian release keeps."""
+    """Somebody else's software. ``version`` is there where no Debian package has one.
+
+    ``numbers`` of the version are shown: as many as a Debian release keeps.
+    """
 
     name: str
     label: str
     package: str
     part: str
     numbers: int = 3
+    version: str = ""
 
 
 CLIENTS, SERVERS, FORMATS = "clients", "servers", "formats"
@@ -39,6 +44,7 @@ PEERS = {
         Peer("certmonger", "certmonger", "certmonger", CLIENTS),
         Peer("ours", "the modules of this collection", "", CLIENTS),
         Peer("scepserver", "micromdm scepserver", "scep", SERVERS),
+        Peer("stepca", "step-ca", "", SERVERS, version=STEP_CA.version),
         Peer("openssl", "openssl", "openssl", FORMATS, numbers=2),
     )
 }
@@ -109,7 +115,7 @@ class Results:
 
     def document(self) -> dict[str, Any]:
         named = {entry["peer"] for entry in self.entries}
-        versions = {name: _version(peer.package) for name, peer in PEERS.items() if name in named}
+        versions = {name: peer.version or _version(peer.package) for name, peer in PEERS.items() if name in named}
         return {"left_out": self.left_out, "failed": self.failed, "versions": versions, "claims": self.entries}
 
 

@@ -9,11 +9,12 @@ import json
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "dev"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmark.load import Devices
 from benchmark.rows import PARTS, ROWS, Result
-from benchmark.servers import ROOT
+from toolchain.places import BUILD
 
 
 def main(names: list[str]) -> int:
@@ -29,7 +30,7 @@ def main(names: list[str]) -> int:
             group, _dot, figure = row.name.partition(".")
             nested.setdefault(group, {})[figure] = found[row.name]
             print(f"{row.name:20} {found[row.name]!s:>8}   {row.about}" + f" (aim {row.aim})" * bool(row.aim))
-    target = ROOT / "build" / "bench.json"
+    target = BUILD / "bench.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(nested, indent=2) + "\n")
     return 0

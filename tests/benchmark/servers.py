@@ -6,11 +6,8 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import json
-import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -22,17 +19,15 @@ from pathlib import Path
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.cacerts import read_ca_certificates
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import is_ca
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.trust import CaCertificates, TrustAnchor, resolve
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from benchmark.load import ALLOWED, now
+from support.servers import free_port
+from support.step_ca import settings
+from toolchain import peers
+from toolchain.places import Failure
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVER = ROOT / "roles" / "scep_server" / "files"
-STEP_CA = ROOT / ".cache" / "peers" / "step-ca"
-STEP_CA_MODULE = "github.com/smallstep/certificates/cmd/step-ca@v0.30.2"
 CHALLENGE = "benchmark"
 
 
@@ -46,12 +41,6 @@ class Running:
     path: str
     ca: CaCertificates
     challenges: list[str]
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> CaCertificates:
@@ -110,7 +99,7 @@ def ours(folder: Path, challenges: int, **settings: object) -> Iterator[Running]
     """The reference server, one worker unless said otherwise."""
     state = prepare(folder, **{"workers": 1, **settings})
     passwords = one_time_passwords(state, challenges)
-    port = _free_port()
+    port = free_port()
     serve = command(state, "serve", "--bind", f"127.0.0.1:{port}")
     with _running(serve, folder, port, "/scep", passwords) as running:
         yield running
@@ -119,7 +108,7 @@ def ours(folder: Path, challenges: int, **settings: object) -> Iterator[Running]
 @contextlib.contextmanager
 def micromdm(folder: Path, challenges: int) -> Iterator[Running]:
     """Debian's scepserver, with an RSA-2048 key."""
-    depot, port = folder / "depot", _free_port()
+    depot, port = folder / "depot", free_port()
     make = ["scepserver", "ca", "-init", "-depot", depot, "-keySize", "2048"]
     subprocess.run(make, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder)
     serve = ["scepserver", "-depot", depot, "-port", str(port), "-challenge", CHALLENGE, "-allowrenew", "0"]
@@ -129,69 +118,20 @@ def micromdm(folder: Path, challenges: int) -> Iterator[Running]:
 
 @contextlib.contextmanager
 def step_ca(folder: Path, challenges: int) -> Iterator[Running]:
-    """step-ca with a root and an RSA-2048 intermediate that decrypts and signs everything."""
-    port, secure = _free_port(), _free_port()
-    _step_ca_keys(folder)
-    claims = {"maxTLSCertDuration": "8760h", "defaultTLSCertDuration": "8760h", "disableRenewal": False}
-    provisioner = {"type": "SCEP", "name": "bench", "challenge": CHALLENGE, "encryptionAlgorithmIdentifier": 2}
-    settings = {
-        "root": str(folder / "root.pem"),
-        "crt": str(folder / "intermediate.pem"),
-        "key": str(folder / "intermediate.key"),
-        "address": f"127.0.0.1:{secure}",
-        "insecureAddress": f"127.0.0.1:{port}",
-        "dnsNames": ["localhost"],
-        "db": {"type": "badgerv2", "dataSource": str(folder / "db")},
-        "authority": {"claims": claims, "provisioners": [provisioner]},
-    }
-    (folder / "ca.json").write_text(json.dumps(settings))
-    with _running([STEP_CA, folder / "ca.json"], folder, port, "/scep/bench", [CHALLENGE] * challenges) as running:
+    """step-ca, with a certificate authority of its own."""
+    port = free_port()
+    made = settings(folder, port, CHALLENGE)
+    serve: list[str | Path] = [peers.built(peers.STEP_CA), made.file]
+    with _running(serve, folder, port, made.path, [CHALLENGE] * challenges) as running:
         yield running
 
 
-def _step_ca_keys(folder: Path) -> None:
-    root_key, key = (rsa.generate_private_key(65537, 2048) for _key in range(2))
-    root = _ca_certificate("Bench Root", "Bench Root", root_key, root_key, 1)
-    intermediate = _ca_certificate("Bench Intermediate", "Bench Root", key, root_key, 0)
-    (folder / "root.pem").write_bytes(root.public_bytes(Encoding.PEM))
-    (folder / "intermediate.pem").write_bytes(intermediate.public_bytes(Encoding.PEM))
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
-    (folder / "intermediate.key").write_bytes(pem)
-
-
-def _ca_certificate(
-    subject: str, issuer: str, key: rsa.RSAPrivateKey, issuer_key: rsa.RSAPrivateKey, path_length: int
-) -> x509.Certificate:
-    usages = ("digital_signature", "key_encipherment", "key_cert_sign", "crl_sign")
-    others = ("content_commitment", "data_encipherment", "key_agreement", "encipher_only", "decipher_only")
-    usage = x509.KeyUsage(**dict.fromkeys(usages, True), **dict.fromkeys(others, False))
-    start = now() - dt.timedelta(hours=1)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, subject)]))
-        .issuer_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, issuer)]))
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(start)
-        .not_valid_after(start + dt.timedelta(days=3650))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
-        .add_extension(usage, critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .sign(issuer_key, hashes.SHA256())
-    )
-
-
 def missing(name: str) -> str | None:
-    """What has to be done before a server can be measured; step-ca is built on first use where Go is recent enough."""
+    """What has to be done before a server can be measured; step-ca is built on first use."""
     if name == "micromdm":
         return None if shutil.which("scepserver") else "needs Debian's package scep: apt-get install scep"
-    if STEP_CA.exists():
-        return None
-    if not shutil.which("go"):
-        return f"needs Go 1.25 or later, to build {STEP_CA_MODULE}"
-    print(f"building {STEP_CA_MODULE}, a few minutes, once", file=sys.stderr, flush=True)
-    variables = {**os.environ, "CGO_ENABLED": "0", "GOBIN": str(STEP_CA.parent)}
-    done = subprocess.run(
-        ["go", "install", STEP_CA_MODULE], check=False, env=variables, stderr=subprocess.PIPE, text=True
-    )
-    return None if done.returncode == 0 else f"does not build: {done.stderr.strip().splitlines()[-1]}"
+    try:
+        peers.built(peers.STEP_CA)
+    except Failure as failure:
+        return str(failure)
+    return None

@@ -23,8 +23,10 @@ from typing import Any
 import pytest
 
 from support.relay import Exchange, relayed
-from support.servers import PATIENCE, MicromdmServer, OurServer, micromdm_server, our_server
-from toolchain import matrix
+from support.servers import PATIENCE, OtherServer, OurServer, micromdm_server, our_server
+from support.step_ca import StepCa, step_ca_server
+from toolchain import matrix, peers
+from toolchain.places import CI, Failure
 
 RESULTS = pytest.StashKey[matrix.Results]()
 SEEN = pytest.StashKey[list[dict[str, Any]]]()
@@ -139,11 +141,25 @@ def legacy_server(servers: Callable[..., OurServer]) -> OurServer:
 @pytest.fixture(scope="module")
 def scepserver(
     need_command: Callable[[str, str], Path], tmp_path_factory: pytest.TempPathFactory, exchanges: list[Exchange]
-) -> Iterator[MicromdmServer]:
+) -> Iterator[OtherServer]:
     """micromdm's server."""
     binary = need_command("scepserver", "scep")
     with (
         micromdm_server(binary, tmp_path_factory.mktemp("micromdm")) as running,
+        relayed(running, exchanges) as watched,
+    ):
+        yield watched
+
+
+@pytest.fixture(scope="module")
+def step_ca(tmp_path_factory: pytest.TempPathFactory, exchanges: list[Exchange]) -> Iterator[StepCa]:
+    """step-ca, which is built on first use."""
+    try:
+        binary = peers.built(peers.STEP_CA)
+    except Failure as failure:
+        (pytest.fail if CI else pytest.skip)(str(failure))
+    with (
+        step_ca_server(binary, tmp_path_factory.mktemp("step-ca")) as running,
         relayed(running, exchanges) as watched,
     ):
         yield watched

@@ -16,10 +16,8 @@ from ansible_collections.netcert.ndes.plugins.module_utils.scep.algorithms impor
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import (
     fingerprint,
     load_certificate,
-    same_key,
     verify_issued_by,
 )
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from support.relay import Exchange, relayed
 from support.servers import OurServer, command, our_server
@@ -61,9 +59,7 @@ def kinds(exchanges: list[Exchange], before: int) -> list[str]:
 
 def check_pair(device: Device, server: OurServer) -> None:
     verify_issued_by(device.certificate, server.ca, policy())
-    key: Any = load_pem_private_key(device.key.read_bytes(), None)
-    assert same_key(key.public_key(), device.certificate.public_key())
-    assert not device.pending.exists()
+    device.check_pair()
 
 
 @pytest.mark.interop(peer="ours", does="ca", how="tells CA and encrypting RA apart")

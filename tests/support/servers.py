@@ -14,7 +14,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,8 +89,8 @@ def our_server(state: Path, static: str = "", **settings: object) -> Iterator[Ou
 
 
 @dataclass(frozen=True)
-class MicromdmServer:
-    """micromdm's scepserver, running."""
+class OtherServer:
+    """A server of others, running, with one password for all."""
 
     url: str
     ca: x509.Certificate
@@ -98,30 +98,38 @@ class MicromdmServer:
 
 
 @contextmanager
-def micromdm_server(binary: Path, folder: Path, *words: str, challenge: str = "secret") -> Iterator[MicromdmServer]:
+def micromdm_server(binary: Path, folder: Path, *words: str, challenge: str = "secret") -> Iterator[OtherServer]:
     """scepserver on a free port, with more words on its command line.
 
     It cannot be bound to loopback alone: the port lives as long as the test.
     """
-    depot = folder / "depot"
+    depot, port = folder / "depot", free_port()
     subprocess.run(
         [binary, "ca", "-init", "-depot", str(depot), "-keySize", "2048", "-organization", "Micromdm"],
         check=True,
         capture_output=True,
         timeout=PATIENCE,
     )
+    url = f"http://127.0.0.1:{port}/scep"
+    with serving([binary, "-depot", depot, "-port", str(port), "-challenge", challenge, *words], url):
+        yield OtherServer(url, load_certificate((depot / "ca.pem").read_bytes()), challenge)
+
+
+def free_port() -> int:
+    """A port of loopback that nobody uses now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        [binary, "-depot", str(depot), "-port", str(port), "-challenge", challenge, *words],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    url = f"http://127.0.0.1:{port}/scep"
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def serving(command: Sequence[str | Path], url: str) -> Iterator[None]:
+    """A command that answers GetCACaps at `url`, for as long as it is needed."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         _wait_for(f"{url}?operation=GetCACaps", process)
-        yield MicromdmServer(url, load_certificate((depot / "ca.pem").read_bytes()), challenge)
+        yield
     finally:
         process.terminate()
         process.wait(PATIENCE)

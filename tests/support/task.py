@@ -12,7 +12,12 @@ from typing import Any
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.argspec import CERTIFICATE, Spec
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.context import Context, perform
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.ensure import ensure_certificate
-from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import fingerprint, load_certificate
+from ansible_collections.netcert.ndes.plugins.module_utils.scep._compat import load_private_key
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import (
+    fingerprint,
+    load_certificate,
+    same_key,
+)
 from cryptography import x509
 
 
@@ -59,3 +64,9 @@ class Device:
     def certificate(self) -> x509.Certificate:
         """The certificate on disk."""
         return load_certificate(self.path.read_bytes())
+
+    def check_pair(self) -> None:
+        """Key and certificate on disk belong together, and no transaction is open."""
+        key = load_private_key(self.key.read_bytes())
+        assert same_key(key.public_key(), self.certificate.public_key())
+        assert not self.pending.exists()
