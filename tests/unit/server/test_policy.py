@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.netcert.ndes.plugins.module_utils.scep import asn1
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import build_key_usage
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo, PkiStatus
 from cryptography import x509
 from cryptography.x509.oid import NameOID
@@ -16,6 +17,7 @@ from scep_device import Bench, Device, ServedNew, ServedWith, message
 
 _UPN, _SID_VALUE = "1.3.6.1.4.1.311.20.2.3", "1.3.6.1.4.1.311.25.2.1"
 SID_OID = x509.ObjectIdentifier("1.3.6.1.4.1.311.25.2")
+OID_IPSEC = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.17")
 SID = "S-1-5-21-2000478354-1708537768-1957994488-1105"
 
 
@@ -219,6 +221,36 @@ def test_malformed_sid_extensions(served_with: ServedWith, device: Device, what:
 def test_malformed_sid_uris(served_with: ServedWith, device: Device, value: str) -> None:
     bench = served_with(windows_sids=["uri"])
     assert verdict(bench, device, extensions=[(sid_uri(value), False)]) is PkiStatus.FAILURE
+
+
+# Usages
+
+CLIENT, SIGNS_CODE = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.2"), x509.ObjectIdentifier("1.3.6.1.5.5.7.3.3")
+Asked = tuple[tuple[str, ...], tuple[x509.ObjectIdentifier, ...]]
+LEFT: list[tuple[Asked, Asked]] = [
+    ((("key_agreement",), (CLIENT,)), (("key_agreement",), (CLIENT,))),
+    ((("key_agreement", "key_cert_sign"), (SIGNS_CODE, CLIENT)), (("key_agreement",), (CLIENT,))),
+    ((("key_cert_sign", "crl_sign"), (SIGNS_CODE,)), (("digital_signature",), (OID_IPSEC,))),
+]
+"""Usages asked for, and those in the certificate."""
+
+
+@pytest.mark.parametrize(("asked", "left"), LEFT)
+def test_usages_that_are_not_given(served_with: ServedWith, device: Device, asked: Asked, left: Asked) -> None:
+    rules = {
+        "key_usages": ["key_agreement"],
+        "default_key_usages": ["digital_signature"],
+        "extended_key_usages": [CLIENT.dotted_string],
+        "default_extended_key_usages": [OID_IPSEC.dotted_string],
+    }
+    usage, purposes = build_key_usage(*asked[0]), x509.ExtendedKeyUsage(asked[1])
+    lenient = served_with(usages_not_given="leave_out", **rules)
+    for extension in (usage, purposes):
+        granted = verdict(served_with(**rules), device, extensions=[(extension, False)]) is PkiStatus.SUCCESS
+        assert granted == (asked == left)
+    found = certified(lenient, device, extensions=[(usage, False), (purposes, False)]).extensions
+    assert found.get_extension_for_class(x509.KeyUsage).value == build_key_usage(*left[0])
+    assert found.get_extension_for_class(x509.ExtendedKeyUsage).value == x509.ExtendedKeyUsage(left[1])
 
 
 # The rest of the certificate

@@ -49,17 +49,23 @@ def _refuse(text: str) -> Refusal:
 
 
 def _key_usage(settings: Settings, usage: x509.KeyUsage) -> _Granted:
-    words = [word for word in (*KEY_USAGES, "key_cert_sign", "crl_sign") if getattr(usage, word)]
-    if beyond := sorted(set(words) - set(settings.key_usages)):
-        raise _refuse(f"The request asks for the key usage {', '.join(beyond)}, which is not given here.")
+    asked = [word for word in (*KEY_USAGES, "key_cert_sign", "crl_sign") if getattr(usage, word)]
+    words = _given(settings, "key usage", asked, settings.key_usages)
     return (build_key_usage(*words), True) if words else None
 
 
 def _extended_key_usage(settings: Settings, usage: x509.ExtendedKeyUsage) -> _Granted:
     asked = [oid.dotted_string for oid in usage]
-    if beyond := sorted(set(asked) - set(settings.extended_key_usages)):
-        raise _refuse(f"The request asks for the extended key usage {', '.join(beyond)}, which is not given here.")
-    return usage, False
+    oids = _given(settings, "extended key usage", asked, settings.extended_key_usages)
+    return (x509.ExtendedKeyUsage(map(x509.ObjectIdentifier, oids)), False) if oids else None
+
+
+def _given(settings: Settings, kind: str, asked: list[str], allowed: tuple[str, ...]) -> list[str]:
+    """The usages of a request that it gets; where none is left, those are set that belong to who asks for none."""
+    beyond = sorted(set(asked) - set(allowed))
+    if beyond and settings.usages_not_given == "refuse":
+        raise _refuse(f"The request asks for the {kind} {', '.join(beyond)}, which is not given here.")
+    return [word for word in asked if word in allowed]
 
 
 def _name_kind(name: x509.GeneralName) -> str:

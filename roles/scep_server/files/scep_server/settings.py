@@ -294,6 +294,14 @@ class Settings:
         default=("1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"),
         metadata=_told("Extended key usages of who asks for none.", _usages),
     )
+    usages_not_given: str = field(
+        default="refuse",
+        metadata=_told(
+            "What becomes of a request for usages that it may not ask for: it is refused (refuse), or granted without "
+            "them, with the defaults where none is left (leave_out), as by a CA with templates of its own.",
+            _one_of("refuse", "leave_out"),
+        ),
+    )
     alternative_names: tuple[str, ...] = field(
         default=ALTERNATIVE_NAMES,
         metadata=_told("Kinds of subject alternative names that a request may ask for.", _some_of(*ALTERNATIVE_NAMES)),
