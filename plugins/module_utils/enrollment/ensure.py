@@ -131,8 +131,7 @@ def _obtain(task: Task, decision: Decision) -> dict[str, Any]:
         }
     overrides = overridden(task.wanted.asked, issued.certificate)
     if overrides:
-        told = "; ".join(str(override) for override in overrides)
-        context.warn(f"The CA gave another certificate than was asked for: {told}.")
+        context.warn(f"The CA gave {'; '.join(override.difference() for override in overrides)}.")
     record = _record(task, obtained)
     store.save(Enrolled(issued.certificate, issued.chain, obtained.key, obtained.key_data, record))
     return {

@@ -140,7 +140,7 @@ def _found_certificate(certificate: x509.Certificate, asked: Asked, trusted: boo
         not_before(certificate),
         not_after(certificate),
         trusted,
-        tuple(str(override) for override in overridden(asked, certificate)),
+        tuple(f"the CA gave {override.difference()}" for override in overridden(asked, certificate)),
     )
 
 

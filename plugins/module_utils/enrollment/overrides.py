@@ -30,10 +30,14 @@ class Override:
     asked: PlainName | tuple[str, ...]
     given: PlainName | tuple[str, ...]
 
+    def difference(self) -> str:
+        """What the CA gave, for a sentence about one or several of them."""
+        asked, given = self._shown(self.asked), self._shown(self.given)
+        return f"another {self.property} than was asked for: {given} instead of {asked}"
+
     def __str__(self) -> str:
         """A sentence for people."""
-        asked, given = self._shown(self.asked), self._shown(self.given)
-        return f"The CA gave another {self.property} than was asked for: {given} instead of {asked}."
+        return f"The CA gave {self.difference()}."
 
     def _shown(self, value: PlainName | tuple[str, ...]) -> str:
         texts = [one if isinstance(one, str) else display_name((one,)) for one in value]

@@ -170,10 +170,24 @@ def test_asked_differently(certificate_task: Run, server: Awkward) -> None:
 
 
 def test_ca_that_has_its_own_ideas(certificate_task: Run, server: Awkward) -> None:
-    """A subject in another order and other names do not cause another enrolment."""
-    server.template["subject"] = pki_module.name("sw1.example.com", organization_name="Overridden")
-    assert run(certificate_task)["subject"] == "CN=sw1.example.com,O=Overridden"
-    assert not run(certificate_task)["changed"]
+    """Other names and usages do not cause another enrolment, unless that is wanted, and are told in one warning."""
+    subject = pki_module.name("sw1.example.com", organization_name="Overridden")
+    server.template = {"subject": subject, "extensions": ()}
+    told = (
+        "another subject than was asked for: CN=sw1.example.com,O=Overridden instead of CN=sw1.example.com,O=Example",
+        "another subject_alt_name than was asked for: none instead of DNS:sw1.example.com",
+    )
+    for options in ({}, {"strict": True}):
+        result = run(certificate_task, **options)
+        assert result["subject"] == "CN=sw1.example.com,O=Overridden"
+        assert result["ca_overrode"] == [f"The CA gave {one}." for one in told]
+        assert certificate_task.warnings == [f"The CA gave {'; '.join(told)}."]
+        certificate_task.warnings.clear()
+        unchanged = run(certificate_task)
+        assert not unchanged["changed"]
+        assert unchanged["ca_overrode"] == result["ca_overrode"]
+        assert not certificate_task.warnings
+    assert result["msg"] == f"Enrolled: the CA gave {'; the CA gave '.join(told)}."
 
 
 def test_expired(certificate_task: Run, server: Awkward, monkeypatch: pytest.MonkeyPatch) -> None:
