@@ -31,6 +31,11 @@ CLIENT: tuple[Remedy, ...] = (
         "Export the CA certificate as PEM; what follows in the sentence says what was found",
     ),
     Remedy(("this is no path",), "A text in place of a path, such as a whole certificate", "Give a path"),
+    Remedy(
+        ("the name of the file '<path>' has",),
+        "A name that fits by itself, but not with what is put before and behind it for a moment",
+        "Choose a shorter name; where it is the target of a symbolic link, shorten that one",
+    ),
     Remedy(("is not an octal mode",), "YAML makes a decimal number of 640", "Write '0640', in quotes"),
     Remedy(
         ("is not a purpose that is known here",),
@@ -181,6 +186,7 @@ CLIENT: tuple[Remedy, ...] = (
             "' cannot be written:",
             "no backup '",
             "' cannot be removed: ",
+            "', cannot be removed: ",
         ),
         "The reason of the system says it: permissions, a full disk, an immutable file",
         "Mend that and run again; the files that were there are still complete",

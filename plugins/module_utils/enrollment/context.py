@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +19,9 @@ from .errors import EnrollmentError, OptionError
 _SWITCHES = {"md5": "legacy_algorithms", "des-cbc": "legacy_algorithms", "sha1": "allow_sha1"}
 """Names of algorithms -> the option that allows them."""
 
-_NAME_OCTETS = 230
-"""File systems take 255; the names under which new content waits are longer than those of the files."""
+_PATH_OCTETS = 4095
+_NAME_OCTETS = 255
+"""What a system takes in all, and between two slashes."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,18 @@ class Context:
         value: str | None = self.params.get(option)
         if not value:
             return None
-        if "\0" in value or any(len(part.encode("utf-8", "replace")) > _NAME_OCTETS for part in value.split("/")):
-            raise OptionError(option, f"this is no path: a name in it has more than {_NAME_OCTETS} octets, or a NUL.")
-        return self.folder / value
+        path = self.folder / value
+        try:
+            octets = os.fsencode(path)
+        except UnicodeEncodeError:
+            raise OptionError(option, "it holds a character that is not Unicode text.") from None
+        if b"\0" in octets or len(octets) > _PATH_OCTETS or max(map(len, octets.split(b"/"))) > _NAME_OCTETS:
+            raise OptionError(
+                option,
+                f"this is no path: it has more than {_PATH_OCTETS} octets, a name in it more than {_NAME_OCTETS}, or a "
+                "NUL.",
+            )
+        return path
 
 
 Driver = Callable[[Context], "dict[str, Any]"]

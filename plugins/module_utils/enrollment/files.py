@@ -30,7 +30,11 @@ from .errors import FileError, OptionError
 
 _NEW = ".scep-new"
 _OLD = ".scep-old"
+_TRIAL = ".scep-trial"
 JOURNAL = ".scep-journal"
+NAME_OCTETS = 225
+"""The most of a file's name. File systems take 255, of which the longest name beside it needs 30 more:
+`.NAME.scep-pending.json.scep-trial`."""
 Move = tuple[Path, Path, Path]
 """(staged, target, saved): what becomes what, and under which name the former content is kept meanwhile."""
 
@@ -67,6 +71,11 @@ class Target:
     def move(self) -> Move:
         """What happens to them."""
         return self.staged, self.path, self.saved
+
+    @property
+    def trial(self) -> Path:
+        """What is written and removed to see whether the folder takes it."""
+        return self.path.with_name(f".{self.path.name}{_TRIAL}")
 
 
 _OCTAL = re.compile(r"(0o)?[0-7]{1,5}")
@@ -147,15 +156,22 @@ def check_writable(targets: Sequence[Target], *, touch: bool) -> None:
             raise FileError(f"{target.option}: only root or a member can give '{target.path}' to another group.")
         if touch and folder not in touched:
             touched.add(folder)
-            trial = target.path.with_name(f".{target.path.name}.scep-{os.getpid()}")
             try:
-                _create(trial, b"\0" * 16384, Attributes(default_mode=0o600), None)
+                _try_out(target)
             except OSError as error:
                 raise FileError(
                     f"{target.option}: nothing can be written to the folder '{folder}': {error.strerror}."
                 ) from None
-            finally:
-                trial.unlink(missing_ok=True)
+
+
+def _try_out(target: Target) -> None:
+    """Where another run tries the same in this very moment, one of them has shown it for both."""
+    target.trial.unlink(missing_ok=True)
+    try:
+        with contextlib.suppress(FileExistsError):
+            _create(target.trial, b"\0" * 16384, Attributes(default_mode=0o600), None)
+    finally:
+        target.trial.unlink(missing_ok=True)
 
 
 def _denied(folder: Path) -> str:
@@ -240,17 +256,18 @@ class Transaction:
 
         Returns whether files were changed. Raises FileError.
         """
-        leftovers = [path for target in targets for path in (target.staged, target.saved)]
+        leftovers = [path for target in targets for path in (target.staged, target.saved, target.trial)]
         leftovers.append(self._staged_journal)
+        completed = False
         if not self.interrupted and not any(path.exists() for path in leftovers):
-            return False
+            return completed
         with self._locked():
             if self.interrupted:
                 self._complete(self._read_journal())
-                return True
+                completed = True
             for path in leftovers:
-                path.unlink(missing_ok=True)
-        return False
+                _remove_leftover(path)
+        return completed
 
     def commit(self, contents: Sequence[tuple[Target, bytes]], remove: Sequence[Target] = ()) -> None:
         """Write all, in this order, or nothing; then remove what all that makes superfluous. Raises FileError."""
@@ -347,6 +364,15 @@ class Transaction:
             yield
         finally:
             os.close(descriptor)
+
+
+def _remove_leftover(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise FileError(
+            f"What an interrupted run left, '{path}', cannot be removed: {error.strerror}; remove it."
+        ) from None
 
 
 def _create(path: Path, data: bytes, wanted: Attributes, found: os.stat_result | None) -> None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from .context import Context
 from .decide import Asked, Wanted
 from .errors import OptionError
 from .extensions import asked_in, build_extensions, extended_key_usage
-from .files import Attributes, Target, read_attributes, read_file, read_target
+from .files import NAME_OCTETS, Attributes, Target, read_attributes, read_file, read_target
 from .names import plain_alt_name, plain_name, read_alt_names, read_subject, sid_name
 from .pending import SUFFIX as PENDING_SUFFIX
 from .record import SUFFIX as RECORD_SUFFIX
@@ -247,18 +248,18 @@ def read_outputs(context: Context) -> Outputs:
     secret = read_attributes(
         "privatekey_", params["privatekey_mode"], params["privatekey_owner"], params["privatekey_group"], 0o600
     )
-    certificate = _target(context, "path", public)
+    certificate = read_output(context, "path", public)
 
     def beside(suffix: str) -> Target:
         path = certificate.path.with_name(certificate.path.name + suffix)
         return read_target("path", path, Attributes(mode=0o600, default_mode=0o600))
 
     outputs = Outputs(
-        _target(context, "privatekey_path", secret) if params["privatekey_path"] else None,
+        read_output(context, "privatekey_path", secret) if params["privatekey_path"] else None,
         certificate,
-        _target(context, "chain_path", public) if params["chain_path"] else None,
-        _target(context, "fullchain_path", public) if params["fullchain_path"] else None,
-        _target(context, "pkcs12_path", secret) if params["pkcs12_path"] else None,
+        read_output(context, "chain_path", public) if params["chain_path"] else None,
+        read_output(context, "fullchain_path", public) if params["fullchain_path"] else None,
+        read_output(context, "pkcs12_path", secret) if params["pkcs12_path"] else None,
         beside(RECORD_SUFFIX),
         beside(PENDING_SUFFIX),
     )
@@ -281,11 +282,20 @@ def read_pkcs12_form(context: Context) -> Pkcs12Form | None:
     return Pkcs12Form(params["pkcs12_passphrase"], params["pkcs12_friendly_name"], params["pkcs12_encryption"])
 
 
-def _target(context: Context, option: str, attributes: Attributes) -> Target:
+def read_output(context: Context, option: str, attributes: Attributes) -> Target:
+    """The file that an option names, to be written. Raises EnrollmentError."""
     path = context.path(option)
     if path is None:
         raise OptionError(option, "it is empty; give the path of a file.")
-    return read_target(option, path, attributes)
+    target = read_target(option, path, attributes)
+    octets = len(os.fsencode(target.path.name))
+    if octets > NAME_OCTETS:
+        raise OptionError(
+            option,
+            f"the name of the file '{target.path}' has {octets} octets, and {NAME_OCTETS} are the most, as new content "
+            "waits beside it under a longer name; choose a shorter one.",
+        )
+    return target
 
 
 def _check_different(targets: Sequence[Target]) -> None:

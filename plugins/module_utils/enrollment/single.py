@@ -13,7 +13,6 @@ from typing import Any
 
 from .client import utc_now
 from .context import Context
-from .errors import OptionError
 from .files import (
     Attributes,
     Transaction,
@@ -26,6 +25,7 @@ from .files import (
     read_target,
     set_attributes,
 )
+from .options import read_output
 from .record import SUFFIX
 from .transport import MAX_BODY
 
@@ -55,11 +55,8 @@ class SingleFile:
 
     def __init__(self, context: Context) -> None:
         params = context.params
-        path = context.path("path")
-        if path is None:
-            raise OptionError("path", "it is empty; give the path of a file.")
         wanted = read_attributes("", params["mode"], params["owner"], params["group"], 0o644)
-        self.target = read_target("path", path, wanted)
+        self.target = read_output(context, "path", wanted)
         beside = self.target.path.with_name(self.target.path.name + SUFFIX)
         self._record = read_target("path", beside, Attributes(mode=0o600, default_mode=0o600))
         self._context = context

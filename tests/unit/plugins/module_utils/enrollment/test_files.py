@@ -204,6 +204,27 @@ def test_repair_says_whether_it_changed_files(three: Set) -> None:
     assert three.contents() == three.expected(b"new")
 
 
+def test_repair_removes_all_that_was_left(three: Set, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trial as well, and beside a journal that is to be completed."""
+    three.write(b"old")
+    for target in three.targets:
+        target.trial.write_bytes(b"")
+    assert not three.transaction.recover(three.targets)
+    assert three.contents() == three.expected(b"old")
+    three.key.trial.write_bytes(b"")
+    three.chain.staged.write_bytes(b"")
+    (three.folder / "public" / ".c.scep-journal").write_text("[]")
+    assert three.transaction.recover(three.targets)
+    assert three.contents() == three.expected(b"old")
+
+    three.key.trial.mkdir()
+    with pytest.raises(FileError) as caught:
+        three.transaction.recover(three.targets)
+    assert str(caught.value) == (
+        f"What an interrupted run left, '{three.key.trial}', cannot be removed: Is a directory; remove it."
+    )
+
+
 @pytest.mark.parametrize("failing", [0, 1, 2])
 @pytest.mark.parametrize("before", [b"", b"old"], ids=["first", "replaced"])
 def test_rename_that_fails_is_undone(three: Set, monkeypatch: pytest.MonkeyPatch, failing: int, before: bytes) -> None:
@@ -383,6 +404,16 @@ def test_check_writable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
             check_writable([target], touch=True)
     assert str(caught.value) == f"path: nothing can be written to the folder '{tmp_path}': No space left on device."
     assert not list(tmp_path.iterdir())
+
+    target.trial.write_bytes(b"left by a run that was killed")
+    check_writable([target], touch=True)
+    assert not list(tmp_path.iterdir())
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", lambda *_unused, **__: None)
+        target.trial.write_bytes(b"of a run that tries just now")
+        check_writable([target], touch=True)
+    target.trial.unlink()
 
     monkeypatch.setattr(os, "access", lambda *_unused: False)
     with pytest.raises(FileError) as caught:

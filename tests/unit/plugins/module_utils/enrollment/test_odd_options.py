@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.argspec import CERTIFICATE
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.context import Context
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.errors import OptionError
+from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.files import Transaction, check_writable
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.options import (
     read_outputs,
     read_server,
@@ -49,8 +50,10 @@ def test_a_good_task_is_read(tmp_path: Path) -> None:
         ("outputs", "owner", "\u00b2"),
         ("outputs", "group", "a\0b"),
         ("outputs", "path", "a\0b"),
-        ("outputs", "path", "x" * 240),
+        ("outputs", "path", "x" * 226),
+        ("outputs", "path", "a\ud800b"),
         ("outputs", "privatekey_path", "x" * 300),
+        ("outputs", "chain_path", "x/" * 2048),
         ("server", "ca_certificate_path", "a\0b"),
         ("server", "ca_fingerprint", []),
         ("server", "ra_fingerprint", []),
@@ -78,3 +81,21 @@ def test_an_odd_value_is_refused_by_name(tmp_path: Path, reader: str, option: st
     assert str(caught.value).startswith(f"{option}: ")
     assert str(caught.value).endswith(".")
     assert "\n" not in str(caught.value)
+
+
+def test_the_longest_name(tmp_path: Path) -> None:
+    """It is counted in octets, and where links lead; all that is put beside it for a moment fits into a file system."""
+    name, link = "\u00e4" * 112 + "x", tmp_path / "link"
+    link.symlink_to(tmp_path / name)
+    outputs = read_outputs(context(tmp_path, path=name))
+    assert outputs.certificate.path.name == name
+    Transaction(outputs.certificate.path).commit([(target, b"") for target in (*outputs.all(), outputs.pending)])
+    check_writable([*outputs.all(), outputs.pending], touch=True)
+    link.unlink()
+    link.symlink_to(tmp_path / f"{name}x")
+    with pytest.raises(OptionError) as caught:
+        read_outputs(context(tmp_path, path="link"))
+    assert str(caught.value) == (
+        f"path: the name of the file '{tmp_path}/{name}x' has 226 octets, and 225 are the most, as new content waits "
+        "beside it under a longer name; choose a shorter one."
+    )
