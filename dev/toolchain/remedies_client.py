@@ -262,9 +262,7 @@ CLIENT: tuple[Remedy, ...] = (
         "Give ca_path, correct url, or renew the server's certificate; validate_certs is the last resort",
     ),
     Remedy(("The host <host> is not known",), "A name that DNS does not have", "Correct url or name resolution"),
-    Remedy(
-        ("answers <operation> with more than",), "The URL leads to something else, such as a download", "Correct url"
-    ),
+    Remedy(("answers <what> with more than",), "The URL leads to something else, such as a download", "Correct url"),
     Remedy(
         ("with nothing at all",),
         "A server that fails without saying so, or a proxy",

@@ -25,7 +25,7 @@ TOLD_BY_TABLES = frozenset({"explain"})
 # Functions that return sentences, or parts of them, which no error class is called with: file, function, kind.
 RETURNED = {
     ("_deps.py", "report"): "",
-    ("enrollment/context.py", "_switches"): "BadAlgorithm",
+    ("context.py", "_switches"): "BadAlgorithm",
     ("scep/trust.py", "objection"): "ValueError",
 }
 

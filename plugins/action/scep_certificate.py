@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment import argspec
+from ansible_collections.netcert.ndes.plugins.module_utils import argspec
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.ensure import ensure_certificate
 from ansible_collections.netcert.ndes.plugins.plugin_utils.in_process import InProcessAction
 

@@ -22,8 +22,8 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.argspec import Spec
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.context import Context, Driver, perform
+from ansible_collections.netcert.ndes.plugins.module_utils.argspec import Spec
+from ansible_collections.netcert.ndes.plugins.module_utils.context import Context, Driver, perform
 
 
 class InProcessAction(ActionBase):

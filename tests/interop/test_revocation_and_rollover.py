@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment import argspec
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.context import Context, Driver, perform
+from ansible_collections.netcert.ndes.plugins.module_utils import argspec
+from ansible_collections.netcert.ndes.plugins.module_utils.context import Context, Driver, perform
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.crl import ensure_crl
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.ensure import ensure_certificate
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.trust_store import ensure_trust_store

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.argspec import CRL
+from ansible_collections.netcert.ndes.plugins.module_utils.argspec import CRL
+from ansible_collections.netcert.ndes.plugins.module_utils.context import perform
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.ca_info import ca_info
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.context import perform
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.crl import ensure_crl
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import fingerprint
 from cryptography.hazmat.primitives.serialization import Encoding

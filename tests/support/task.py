@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.argspec import CERTIFICATE, Spec
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.context import Context, perform
+from ansible_collections.netcert.ndes.plugins.module_utils.argspec import CERTIFICATE, Spec
+from ansible_collections.netcert.ndes.plugins.module_utils.context import Context, perform
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.ensure import ensure_certificate
 from ansible_collections.netcert.ndes.plugins.module_utils.scep._compat import load_private_key
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import (

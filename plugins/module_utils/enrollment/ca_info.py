@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from .. import _deps
+from ..context import Context
 from ..scep._compat import not_after, not_before
 from ..scep.certificates import fingerprint, is_ca, key_usage, public_key, public_key_fingerprint
 from ..scep.trust import CaCertificates
 from .client import Client
-from .context import Context
 from .names import display_name, plain_name
 from .options import read_server
 from .record import timestamp

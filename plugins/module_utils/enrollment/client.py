@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from .. import _deps
+from ..errors import Refused, TransportError
 from ..scep import requests as scep_requests
 from ..scep._compat import generate_rsa_key
 from ..scep.algorithms import choose
@@ -27,7 +28,6 @@ from ..scep.failures import explain
 from ..scep.replies import Reply, open_reply, select_certificate, select_crl, select_issued
 from ..scep.requests import Identity, cert_poll, get_cert, get_crl, pkcs_req
 from ..scep.trust import CaCertificates, resolve
-from .errors import Refused, TransportError
 from .options import Request, Server
 from .transport import Transport
 

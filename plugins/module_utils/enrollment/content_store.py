@@ -19,10 +19,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import _deps
+from ..context import Context
+from ..errors import OptionError, Place
 from ..scep.certificates import load_certificate, public_key
 from ..scep.errors import DecodeError
-from .context import Context
-from .errors import OptionError, Place
 from .held import Held
 from .pending import OpenTransaction, read_pending, write_pending
 from .record import digest, read_record, write_record

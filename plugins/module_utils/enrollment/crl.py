@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import _deps
+from ..context import Context
+from ..errors import EnrollmentError, FileError, OptionError, TransportError
 from ..scep.certificates import is_ca, issued_by, load_certificate, name
 from ..scep.crls import Crl, check_dates, check_scope, distribution_points, load_crl, verify_crl
 from ..scep.errors import DecodeError, ScepError, TrustError
 from ..scep.trust import Trust
 from .client import Client, utc_now
-from .context import Context
-from .errors import EnrollmentError, FileError, OptionError, TransportError
 from .files import read_file
 from .options import Server, read_server
 from .record import timestamp

@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from typing import Any, Optional
 
 from .. import _deps
+from ..context import Context
+from ..errors import FileError, Refused
 from ..scep._compat import not_after
 from ..scep.certificates import fingerprint, public_key_fingerprint
 from .client import Client, utc_now
 from .content_store import ContentStore
-from .context import Context
 from .decide import Action, Decision, decide
-from .errors import FileError, Refused
 from .file_store import FileStore, backed_up, read_held
 from .files import Transaction, check_writable, delete
 from .obtain import Obtained, obtain

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import _deps
+from ..errors import OptionError
 from ..scep.certificates import build_key_usage
 from ..scep.constants import KEY_USAGES
 from .decide import Asked
-from .errors import OptionError
 from .names import plain_alt_name, plain_name, read_alt_names
 
 if TYPE_CHECKING:

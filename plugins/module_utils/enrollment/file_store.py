@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .. import _deps
+from ..context import Context
+from ..errors import FileError, Place
 from ..scep.certificates import load_certificate, public_key
 from ..scep.errors import DecodeError
 from .client import utc_now
-from .context import Context
-from .errors import FileError, Place
 from .files import Target, Transaction, attributes_differ, back_up, check_writable, delete, read_file, set_attributes
 from .held import Held
 from .options import Outputs, Pkcs12Form

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import FileError, OptionError
+from ..errors import FileError, OptionError
 
 _NEW = ".scep-new"
 _OLD = ".scep-old"

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import _deps
+from ..errors import Place
 from ..scep._compat import not_after, not_before
 from ..scep.certificates import fingerprint, public_key, public_key_fingerprint
 from ..scep.errors import DecodeError
 from ..scep.trust import Trust
 from .decide import Asked, Found, FoundCertificate, FoundKey, Pending
-from .errors import Place
 from .keys import encode_key, key_form, read_key
 from .names import plain_alt_name, plain_name
 from .options import KeyForm, Server, read_certificates

@@ -10,9 +10,9 @@ import re
 from typing import Any
 
 from .. import _deps
+from ..errors import FileError, OptionError, Place
 from ..scep._compat import UNREADABLE_KEY, generate_rsa_key, load_private_key
 from ..scep.csr import MAX_RSA_BITS
-from .errors import FileError, OptionError, Place
 from .names import CONTROL
 
 try:

@@ -16,10 +16,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Union
 
 from .. import _deps
+from ..errors import OptionError
 from ..scep import asn1
 from ..scep._compat import UNREADABLE
 from ..scep.errors import DecodeError
-from .errors import OptionError
 
 try:
     from cryptography import x509

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import _deps
+from ..errors import FileError, Refused
 from ..scep._compat import generate_rsa_key
 from ..scep.certificates import load_certificate, public_key_fingerprint, self_signed
 from ..scep.constants import FailInfo
@@ -25,7 +26,6 @@ from ..scep.errors import ScepError
 from ..scep.requests import Identity, new_transaction_id
 from .client import Issued, Prepared, utc_now
 from .decide import Action, Decision
-from .errors import FileError, Refused
 from .keys import encode_key, make_key, read_key
 from .pending import (
     SENT,

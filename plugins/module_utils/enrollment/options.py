@@ -15,21 +15,22 @@ from pathlib import Path
 from typing import Any
 
 from .. import _deps
+from ..connection import read_connection
+from ..context import Context
+from ..errors import OptionError
+from ..http import Connection
 from ..scep.algorithms import AlgorithmPolicy, policy
 from ..scep.certificates import Fingerprint, load_certificate, parse_fingerprint
 from ..scep.constants import KEY_USAGES
 from ..scep.csr import CertificateRequest, read_csr, verify_csr
 from ..scep.errors import DecodeError, ScepError
 from ..scep.trust import RaRules, TrustAnchor
-from .context import Context
 from .decide import Asked, Wanted
-from .errors import OptionError
 from .extensions import asked_in, build_extensions, extended_key_usage
 from .files import NAME_OCTETS, Attributes, Target, read_attributes, read_file, read_target
 from .names import plain_alt_name, plain_name, read_alt_names, read_subject, sid_name
 from .pending import SUFFIX as PENDING_SUFFIX
 from .record import SUFFIX as RECORD_SUFFIX
-from .transport import Connection
 
 try:
     from cryptography import x509
@@ -100,37 +101,16 @@ class Pkcs12Form:
 
 def read_server(context: Context) -> Server:
     """Connection, trust anchor, rules about RA certificates and allowed algorithms. Raises EnrollmentError."""
-    params = context.params
-    for option, value in params.items():
-        _check_text(option, value)
+    params, connection = context.params, read_connection(context)
     for option in ("ca_fingerprint", "ra_fingerprint"):
         if params[option] is not None and not params[option]:
             raise OptionError(option, "the list is empty; name a fingerprint, or leave the option out.")
-    files = {option: context.path(option) for option in ("ca_path", "client_cert", "client_key")}
-    for option, path in files.items():
-        if path is not None and not path.exists():
-            raise OptionError(option, f"'{path}' does not exist.")
-    connection = Connection(
-        params["url"],
-        params["timeout"],
-        params["proxy"],
-        params["validate_certs"],
-        **{option: None if path is None else str(path) for option, path in files.items()},
-    )
     return Server(
         connection,
         TrustAnchor(_fingerprints(context, "ca_fingerprint"), _ca_certificates(context)),
         RaRules(_fingerprints(context, "ra_fingerprint"), params["require_ra_eku"]),
         policy(allow_sha1=params["allow_sha1"], legacy=params["legacy_algorithms"]),
     )
-
-
-def _check_text(option: str, value: Any) -> None:
-    for text in value if isinstance(value, list) else [value]:
-        try:
-            str(text).encode()
-        except UnicodeEncodeError:
-            raise OptionError(option, "it holds a character that is not Unicode text.") from None
 
 
 def _fingerprints(context: Context, option: str) -> tuple[Fingerprint, ...]:

@@ -17,12 +17,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import _deps
+from ..errors import OptionError
 from ..scep import asn1
 from ..scep._compat import UNREADABLE_KEY, VERSION, pkcs12_encryption
 from ..scep.certificates import der, public_key_fingerprint
 from ..scep.constants import OID_DATA
 from ..scep.errors import DecodeError
-from .errors import OptionError
 from .keys import passphrase_octets
 from .names import CONTROL
 

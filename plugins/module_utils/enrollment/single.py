@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..context import Context
+from ..http import MAX_BODY
 from .client import utc_now
-from .context import Context
 from .files import (
     Attributes,
     Transaction,
@@ -27,7 +28,6 @@ from .files import (
 )
 from .options import read_output
 from .record import SUFFIX
-from .transport import MAX_BODY
 
 _FORMAT = 1
 _LIMIT = 2 * MAX_BODY

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..context import Context
 from .client import Client
-from .context import Context
 from .decide import Wanted
 from .held import Held
 from .options import KeyForm, Request, Server, read_key_form, read_server, read_wanted

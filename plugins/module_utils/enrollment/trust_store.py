@@ -16,13 +16,13 @@ from dataclasses import replace
 from typing import Any
 
 from .. import _deps
+from ..context import Context
+from ..errors import FileError
 from ..scep._compat import not_after, not_before
 from ..scep.certificates import fingerprint, is_ca, issued_by
 from ..scep.errors import DecodeError, TrustError
 from ..scep.trust import CaCertificates, TrustAnchor
 from .client import Client, utc_now
-from .context import Context
-from .errors import FileError
 from .names import display_name, plain_name
 from .options import Server, read_certificates, read_server
 from .record import timestamp

@@ -19,7 +19,7 @@ from ansible_collections.netcert.ndes.plugins.action import scep_certificate as 
 from ansible_collections.netcert.ndes.plugins.action import scep_certificate_pipe as pipe_action
 from ansible_collections.netcert.ndes.plugins.action import scep_crl as crl_action
 from ansible_collections.netcert.ndes.plugins.action import scep_trust_store as trust_store_action
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.argspec import (
+from ansible_collections.netcert.ndes.plugins.module_utils.argspec import (
     CA_INFO,
     CERTIFICATE,
     CRL,

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 # Both drivers are given parameters by their names; SQLite's is not by default.
-_DIALECTS = {"sqlite": sqlite.dialect(paramstyle="named")}  # type: ignore[no-untyped-call]
+_DIALECTS = {"sqlite": sqlite.dialect(paramstyle="named")}
 
 
 class Prepared:
@@ -36,7 +36,7 @@ class Prepared:
         driver: Any = connection.connection.dbapi_connection
         try:
             cursor = driver.cursor()
-            cursor.execute(text, constants | values)
+            cursor.execute(text, {**constants, **values})
             return cursor
         except dialect.loaded_dbapi.Error as error:
             raise sa.exc.DBAPIError.instance(

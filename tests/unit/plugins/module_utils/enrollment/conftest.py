@@ -4,15 +4,14 @@
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.netcert.ndes.plugins.module_utils.argspec import CA_INFO, CERTIFICATE
+from ansible_collections.netcert.ndes.plugins.module_utils.context import perform
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment import keys as keys_module
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.argspec import CA_INFO, CERTIFICATE
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.context import perform
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.ensure import ensure_certificate
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.pending import SUFFIX as PENDING_SUFFIX
 from ansible_collections.netcert.ndes.plugins.module_utils.scep._compat import load_private_key
@@ -24,14 +23,6 @@ from support import pki as pki_module
 from support.awkward import Awkward
 from support.pki import Pki
 from support.task import Run
-
-
-@pytest.fixture(autouse=True)
-def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No proxy and no CA bundle of the machine that runs the tests."""
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
 
 
 @pytest.fixture(scope="session")
@@ -52,25 +43,6 @@ def pem_key(key: Any) -> bytes:
     """PKCS#8 in PEM."""
     data: bytes = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return data
-
-
-@pytest.fixture(scope="session")
-def tls_files(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path, Path, Path]]:
-    """(certificate, key, CA) of a TLS server on 127.0.0.1, by the label of its CA."""
-
-    def make(label: str) -> tuple[Path, Path, Path]:
-        folder = tmp_path_factory.mktemp("tls")
-        ca = pki_module.authority(f"TLS CA {label}", f"tls-{label}")
-        address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-        key_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.key.public_key())
-        leaf = pki_module.leaf("127.0.0.1", "tls-server", ca, extensions=[(address, False), (key_id, False)])
-        files = folder / "cert.pem", folder / "key.pem", folder / "ca.pem"
-        files[0].write_bytes(leaf.certificate.public_bytes(Encoding.PEM))
-        files[1].write_bytes(pem_key(leaf.key))
-        files[2].write_bytes(ca.certificate.public_bytes(Encoding.PEM))
-        return files
-
-    return make
 
 
 @pytest.fixture

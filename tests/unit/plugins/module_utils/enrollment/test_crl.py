@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.netcert.ndes.plugins.module_utils.argspec import CRL
+from ansible_collections.netcert.ndes.plugins.module_utils.context import perform
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment import transport as transport_module
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.argspec import CRL
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.client import utc_now
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.context import perform
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.crl import ensure_crl
+from ansible_collections.netcert.ndes.plugins.module_utils.http import MAX_BODY
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import fingerprint
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo, MessageType
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.replies import failure, pending, success
@@ -266,8 +267,8 @@ def test_nothing_anywhere(task: Run, server: Awkward, points: Awkward) -> None:
 
 def test_download_is_bounded(task: Run, server: Awkward, points: Awkward) -> None:
     refuse(server)
-    points.files[POINT] = Answer(b"0" * (transport_module.MAX_BODY + 1))
-    assert f"answers a download with more than {transport_module.MAX_BODY} octets" in complaint(task)
+    points.files[POINT] = Answer(b"0" * (MAX_BODY + 1))
+    assert f"answers a download with more than {MAX_BODY} octets" in complaint(task)
     points.files[POINT] = Answer(b"0" * 100, pause=0.1)
     run_out = complaint(task, timeout=1.0)
     assert "did not complete its answer to a download within 1 seconds" in run_out

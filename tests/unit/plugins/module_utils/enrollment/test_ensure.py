@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.netcert.ndes.plugins.module_utils.context import perform
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment import client as client_module
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment import keys as keys_module
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment import transport as transport_module
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.context import perform
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.ensure import ensure_certificate
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import fingerprint
 from cryptography import x509

@@ -18,7 +18,6 @@ from typing import Any
 
 import pytest
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment import files
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.errors import FileError, OptionError
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.files import (
     Attributes,
     Target,
@@ -31,6 +30,7 @@ from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.files impo
     read_target,
     set_attributes,
 )
+from ansible_collections.netcert.ndes.plugins.module_utils.errors import FileError, OptionError
 
 SECRET = Attributes(default_mode=0o600)
 PUBLIC = Attributes()
@@ -394,7 +394,7 @@ def test_check_writable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         (tmp_path / "other").mkdir()
         check_writable([target, *others], touch=True)
         assert [step for step in steps.seen if step.startswith("sync")] == [
-            f"sync .{name}.scep-{os.getpid()}" for name in ("c", "f")
+            f"sync .{name}.scep-trial" for name in ("c", "f")
         ]
         (tmp_path / "other").rmdir()
 

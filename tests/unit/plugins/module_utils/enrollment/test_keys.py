@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.errors import EnrollmentError, OptionError, Place
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.keys import (
     encode_key,
     key_form,
     make_key,
     read_key,
 )
+from ansible_collections.netcert.ndes.plugins.module_utils.errors import EnrollmentError, OptionError, Place
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,

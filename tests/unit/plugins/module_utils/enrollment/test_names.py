@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.decide import Asked
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.errors import OptionError
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.extensions import (
     build_extensions,
     extended_key_usage,
@@ -22,6 +21,7 @@ from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.names impo
     read_subject,
     sid_name,
 )
+from ansible_collections.netcert.ndes.plugins.module_utils.errors import OptionError
 from ansible_collections.netcert.ndes.plugins.module_utils.scep import asn1
 from cryptography import x509
 from hypothesis import given

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.argspec import CERTIFICATE
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.context import Context
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.errors import OptionError
+from ansible_collections.netcert.ndes.plugins.module_utils.argspec import CERTIFICATE
+from ansible_collections.netcert.ndes.plugins.module_utils.context import Context
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.files import Transaction, check_writable
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.options import (
     read_outputs,
     read_server,
     read_wanted,
 )
+from ansible_collections.netcert.ndes.plugins.module_utils.errors import OptionError
 
 READERS: dict[str, Callable[[Context], Any]] = {"server": read_server, "wanted": read_wanted, "outputs": read_outputs}
 

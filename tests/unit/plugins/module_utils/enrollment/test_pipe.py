@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.argspec import PIPE
+from ansible_collections.netcert.ndes.plugins.module_utils.argspec import PIPE
+from ansible_collections.netcert.ndes.plugins.module_utils.context import perform
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.content_store import seal, unseal
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.context import perform
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.ensure import ensure_content
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import fingerprint, same_key
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo, MessageType

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment import pkcs12 as pkcs12_module
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.errors import OptionError
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.pkcs12 import encryption_of, holds, write_pkcs12
+from ansible_collections.netcert.ndes.plugins.module_utils.errors import OptionError
 from ansible_collections.netcert.ndes.plugins.module_utils.scep import asn1
 from ansible_collections.netcert.ndes.plugins.module_utils.scep._compat import VERSION
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import public_key_fingerprint

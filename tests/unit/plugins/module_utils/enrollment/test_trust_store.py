@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.argspec import TRUST_STORE
+from ansible_collections.netcert.ndes.plugins.module_utils.argspec import TRUST_STORE
+from ansible_collections.netcert.ndes.plugins.module_utils.context import perform
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.ca_info import ca_info
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.client import utc_now
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.context import perform
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.options import read_certificates
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.trust_store import ensure_trust_store
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.cacerts import write_next_ca

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from ansible_collections.netcert.ndes.plugins.module_utils.context import perform
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment import transport as transport_module
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.context import perform
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.ensure import ensure_certificate
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.pending import SUFFIX
+from ansible_collections.netcert.ndes.plugins.module_utils.http import MAX_BODY
 from ansible_collections.netcert.ndes.plugins.module_utils.scep import asn1
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import fingerprint
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo
@@ -126,7 +127,7 @@ HTTP = {
         options={"timeout": 3.0},
     ),
     "too much": Case(
-        var.answers(OPERATION, Answer(b"0" * (transport_module.MAX_BODY + 1))),
+        var.answers(OPERATION, Answer(b"0" * (MAX_BODY + 1))),
         "The server at {url} answers PKIOperation with more than 4194304 octets; check url.",
     ),
     "garbage for the reply": Case(

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import _deps
-from ..scep.errors import BadAlgorithm, ScepError
+from . import _deps
 from .errors import EnrollmentError, OptionError
+from .scep.errors import BadAlgorithm, ScepError
 
 _SWITCHES = {"md5": "legacy_algorithms", "des-cbc": "legacy_algorithms", "sha1": "allow_sha1"}
 """Names of algorithms -> the option that allows them."""

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..scep.constants import KEY_USAGES
+from .scep.constants import KEY_USAGES
 
 _TRUST = ["ca_fingerprint", "ca_certificate_path", "ca_certificate_content"]
 
-_CONNECTION: dict[str, dict[str, Any]] = {
+_HTTP: dict[str, dict[str, Any]] = {
     "url": {"type": "str", "required": True},
     "timeout": {"type": "float", "default": 30.0},
     "proxy": {"type": "str", "no_log": True},
@@ -22,6 +22,10 @@ _CONNECTION: dict[str, dict[str, Any]] = {
     "ca_path": {"type": "path"},
     "client_cert": {"type": "path"},
     "client_key": {"type": "path"},
+}
+
+_CONNECTION: dict[str, dict[str, Any]] = {
+    **_HTTP,
     "ca_fingerprint": {"type": "list", "elements": "str"},
     "ca_certificate_path": {"type": "path"},
     "ca_certificate_content": {"type": "str"},
@@ -29,6 +33,16 @@ _CONNECTION: dict[str, dict[str, Any]] = {
     "require_ra_eku": {"type": "bool", "default": True},
     "allow_sha1": {"type": "bool", "default": True},
     "legacy_algorithms": {"type": "bool", "default": False},
+}
+
+_ADMIN_PAGE: dict[str, dict[str, Any]] = {
+    **_HTTP,
+    "auth": {"type": "str", "choices": ["ntlm", "kerberos", "negotiate", "basic", "none"], "required": True},
+    "username": {"type": "str"},
+    "password": {"type": "str", "no_log": True},
+    "channel_binding": {"type": "bool", "default": True},
+    "allow_http": {"type": "bool", "default": False},
+    "retry_timeout": {"type": "float", "default": 0.0},
 }
 
 _REQUEST: dict[str, dict[str, Any]] = {
@@ -174,3 +188,5 @@ TRUST_STORE = Spec(
         "required_by": {"client_key": ["client_cert"]},
     },
 )
+
+OTP = Spec({**_ADMIN_PAGE, "count": {"type": "int", "default": 1}}, {"required_by": {"client_key": ["client_cert"]}})

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..scep.constants import FailInfo
+    from .scep.constants import FailInfo
 
 
 @dataclass(frozen=True)
