@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.transport import DEFAULT_HINT, HINTS
+from ansible_collections.netcert.ndes.plugins.module_utils.ndes import otp
 from ansible_collections.netcert.ndes.plugins.module_utils.scep import failures
 
 from toolchain import sentences
 from toolchain.places import ROOT, Failure, say
 from toolchain.remedies_client import CLIENT
+from toolchain.remedies_ndes import NDES
 from toolchain.remedies_protocol import PROTOCOL
 from toolchain.remedy import Remedy
 from toolchain.sentences import Sentence, Source
 
 PAGE = ROOT / "docs" / "guides" / "errors.md"
 REGENERATE = "make errors"
-REMEDIES = (*CLIENT, *PROTOCOL)
+REMEDIES = (*CLIENT, *NDES, *PROTOCOL)
 
 _HEAD = f"""\
 # Errors, their causes, and what to do
@@ -49,11 +51,16 @@ _HTTP = """\
 The hint with which `answers <operation> with HTTP <status>` ends:
 """
 
+_ADMIN_PAGE = """\
+The same, when the administration page of NDES is asked for a challenge password:
+"""
+
 # Class of the error -> heading; classes that are not here go with their base.
 KINDS = {
     "OptionError": "Options",
     "FileError": "Files",
     "TransportError": "The way to the server",
+    "NoPassword": "The administration page of NDES",
     "Refused": "The decision of the server",
     "EnrollmentError": "Other errors of the client",
     "TrustError": "Trust",
@@ -117,7 +124,6 @@ def page() -> str:
         for row in failures.HRESULTS.values()
     ]
     texts = ("Meaning", "Likely cause", "What to do")
-    hints = [(str(status), hint) for status, hint in HINTS.items()]
     blocks = [
         _HEAD,
         _FAIL_INFO,
@@ -125,7 +131,9 @@ def page() -> str:
         _HRESULT,
         _table(("HRESULT", "As NDES sends it", "Name", *texts), hresults),
         _HTTP,
-        _table(("Status", "Hint"), [*hints, ("any other", DEFAULT_HINT)]),
+        _hints(HINTS, DEFAULT_HINT),
+        _ADMIN_PAGE,
+        _hints(otp.HINTS, otp.DEFAULT_HINT),
         f"## What this side finds\n\n{_BOTH_SIDES}",
     ]
     for kind, title in KINDS.items():
@@ -134,6 +142,11 @@ def page() -> str:
             about = f"{source.about[kind]}\n\n" if kind in source.about else ""
             blocks.append(f"### {title}\n\n{about}{_table(('Sentence', 'Likely cause', 'What to do'), _rows(mine))}")
     return "\n".join(blocks)
+
+
+def _hints(hints: Mapping[int, str], default: str) -> str:
+    rows = [(str(status), hint) for status, hint in hints.items()]
+    return _table(("Status", "Hint"), [*rows, ("any other", default)])
 
 
 def _rows(assigned: dict[Sentence, Remedy]) -> list[tuple[str, ...]]:

@@ -31,6 +31,11 @@ attributes:
     support: full
     membership:
       - netcert.ndes.scep
+"""
+
+    ACTION_IN_PROCESS = r"""
+options: {}
+attributes:
   action:
     description: The task runs inside the controller's own process where that is the same, and so in a fraction of the
       time.

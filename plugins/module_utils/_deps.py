@@ -16,6 +16,7 @@ LOWEST = {"cryptography": "36.0", "requests": "2.25"}
 """Lowest supported version of each library, as stated in requirements.txt."""
 
 _missing: dict[str, str] = {}
+_optional: dict[str, str] = {}
 
 
 def missing(library: str, error: ImportError) -> None:
@@ -32,3 +33,13 @@ def report() -> str | None:
     return (
         f"The Python interpreter {sys.executable} lacks what netcert.ndes needs ({reasons}). Install there: {wanted}."
     )
+
+
+def optional(library: str, error: ImportError) -> None:
+    """Record that a library could not be imported which is needed for some options alone."""
+    _optional.setdefault(library, str(error))
+
+
+def absent(library: str) -> str | None:
+    """Why an optional library could not be imported; None when it is there."""
+    return _optional.get(library)

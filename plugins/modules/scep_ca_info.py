@@ -20,6 +20,7 @@ author:
 extends_documentation_fragment:
   - netcert.ndes._attributes
   - netcert.ndes._attributes.action_group
+  - netcert.ndes._attributes.action_in_process
   - netcert.ndes._connection
 attributes:
   check_mode:
@@ -182,9 +183,9 @@ next_ca:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.argspec import CA_INFO
+from ansible_collections.netcert.ndes.plugins.module_utils.argspec import CA_INFO
+from ansible_collections.netcert.ndes.plugins.module_utils.context import run_module
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.ca_info import ca_info
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.context import run_module
 
 
 def main() -> None:

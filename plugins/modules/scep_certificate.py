@@ -32,6 +32,7 @@ author:
 extends_documentation_fragment:
   - netcert.ndes._attributes
   - netcert.ndes._attributes.action_group
+  - netcert.ndes._attributes.action_in_process
   - netcert.ndes._connection
 attributes:
   check_mode:
@@ -437,8 +438,8 @@ backup_files:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.argspec import CERTIFICATE
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.context import run_module
+from ansible_collections.netcert.ndes.plugins.module_utils.argspec import CERTIFICATE
+from ansible_collections.netcert.ndes.plugins.module_utils.context import run_module
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.ensure import ensure_certificate
 
 

@@ -25,6 +25,7 @@ author:
 extends_documentation_fragment:
   - netcert.ndes._attributes
   - netcert.ndes._attributes.action_group
+  - netcert.ndes._attributes.action_in_process
   - netcert.ndes._connection
 attributes:
   check_mode:
@@ -134,8 +135,8 @@ certificates:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.argspec import TRUST_STORE
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.context import run_module
+from ansible_collections.netcert.ndes.plugins.module_utils.argspec import TRUST_STORE
+from ansible_collections.netcert.ndes.plugins.module_utils.context import run_module
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.trust_store import ensure_trust_store
 
 
