@@ -4,7 +4,9 @@
 
 """HTTP: the one place that sends anything. What goes wrong on the way becomes one sentence.
 
-TLS options go with every single request: a session's own would lose against REQUESTS_CA_BUNDLE in the environment.
+The session says once what the environment has to say about the way to the server. Requests then go along without its
+help, which would work that out again for each, look for logins and prepare redirects: a third of what HTTP costs. TLS
+options are not the session's own: those would lose against REQUESTS_CA_BUNDLE in the environment.
 """
 
 from __future__ import annotations
@@ -38,11 +40,16 @@ LONGEST_TIMEOUT = 86400
 """Seconds; a day."""
 
 _CHUNK = 65536
-_HEADERS = {"User-Agent": "netcert.ndes", "Accept-Encoding": "identity"}
+_HEADERS = {
+    "User-Agent": "netcert.ndes",
+    "Accept-Encoding": "identity",
+    "Accept": "*/*",
+    "Connection": "keep-alive",
+}
 
 
 def no_login(request: Any) -> Any:
-    """requests' `auth` for nobody: without one it would ask a .netrc."""
+    """requests' `auth` for nobody: without one a user's name in the URL would be sent as one."""
     return request
 
 
@@ -117,6 +124,7 @@ class Http:
         """Nothing is sent yet."""
         self._connection = connection
         self._session = requests.Session()
+        self._way: dict[str, Any] | None = None
 
     def __enter__(self) -> Http:
         """For `with`."""
@@ -138,33 +146,33 @@ class Http:
     ) -> Answer:
         """A GET, or a POST of `body`. `what` is the name that the request has in sentences. Redirects are not followed:
         a POST would arrive there as a GET."""
-        options = self._connection
-        proxies: Any = None
-        if options.proxy is not None:
-            proxies = dict.fromkeys(("http", "https", "all"), options.proxy)
-        verify: Any = options.validate_certs and (options.ca_path or True)
-        client: Any = (options.client_cert, options.client_key) if options.client_key else options.client_cert
+        options, cookies = self._connection, self._session.cookies
+        headers = _HEADERS if content_type is None else {**_HEADERS, "Content-Type": content_type}
         deadline = time.monotonic() + options.timeout
         with warnings.catch_warnings(), self._explained(what):
             if not options.validate_certs:  # it was asked for, so there is nothing to warn about
                 warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
-            with self._session.request(
-                "GET" if body is None else "POST",
-                url,
-                data=body,
-                headers=_HEADERS if content_type is None else {**_HEADERS, "Content-Type": content_type},
-                timeout=options.timeout,
-                proxies=proxies,
-                verify=verify,
-                cert=client,
-                auth=auth,
-                allow_redirects=False,
-                stream=True,
-            ) as response:
+            method = "GET" if body is None else "POST"
+            request = requests.Request(method, url, headers, data=body, auth=auth, cookies=cookies).prepare()
+            if self._way is None:
+                self._way = self._find_way(str(request.url))
+            how = {"timeout": options.timeout, **self._way}
+            first = self._session.get_adapter(url).send(request, **how)
+            # a log-in goes on from the first answer, and ends with another one
+            with requests.hooks.dispatch_hook("response", request.hooks, first, **how) as response:
+                cookies.update(response.cookies)  # by which a load balancer knows its client
                 status = response.status_code
                 read = self._read(what, response, deadline) if status == 200 else b""
                 location = response.headers.get("Location") if response.is_redirect else None
                 return Answer(status, read, location, response.headers)
+
+    def _find_way(self, url: str) -> dict[str, Any]:
+        """Proxy and TLS options: those of the connection, then those of the environment."""
+        options = self._connection
+        proxies = {} if options.proxy is None else dict.fromkeys(("http", "https", "all"), options.proxy)
+        verify = options.validate_certs and (options.ca_path or True)
+        client: Any = (options.client_cert, options.client_key) if options.client_key else options.client_cert
+        return dict(self._session.merge_environment_settings(url, proxies, True, verify, client))
 
     @contextlib.contextmanager
     def _explained(self, what: str) -> Iterator[None]:

@@ -304,6 +304,18 @@ def test_login_of_the_machine_is_not_sent(server: Awkward, monkeypatch: pytest.M
     assert ask(Connection(server.url))
 
 
+def test_cookie_goes_back(server: Awkward, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A load balancer may keep a client with one of several servers by it, each with RA certificates of its own."""
+    seen: list[Any] = []
+    monkeypatch.setattr(transport_module, "_no_login", lambda request: seen.append(dict(request.headers)) or request)
+    server.answers["GetCACaps"] = Answer(b"AES", content_type="text/plain", headers={"Set-Cookie": "node=2; Path=/"})
+    with Transport(Connection(server.url)) as transport:
+        transport.capabilities()
+        transport.ca_certificates()
+    usual = {"User-Agent": "netcert.ndes", "Accept-Encoding": "identity", "Accept": "*/*", "Connection": "keep-alive"}
+    assert seen == [usual, {**usual, "Cookie": "node=2"}]
+
+
 def test_proxy(server: Awkward, monkeypatch: pytest.MonkeyPatch) -> None:
     port = free_port()
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
