@@ -123,8 +123,8 @@ class Http:
     def __init__(self, connection: Connection) -> None:
         """Nothing is sent yet."""
         self._connection = connection
-        self._session = requests.Session()
-        self._way: dict[str, Any] | None = None
+        self._session: requests.Session | None = None
+        self._way: dict[str, Any] = {}
 
     def __enter__(self) -> Http:
         """For `with`."""
@@ -134,7 +134,8 @@ class Http:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Close the connection."""
-        self._session.close()
+        if self._session is not None:
+            self._session.close()
 
     def exchange(
         self,
@@ -146,16 +147,18 @@ class Http:
     ) -> Answer:
         """A GET, or a POST of `body`. `what` is the name that the request has in sentences. Redirects are not followed:
         a POST would arrive there as a GET."""
-        options, cookies = self._connection, self._session.cookies
+        options = self._connection
         headers = _HEADERS if content_type is None else {**_HEADERS, "Content-Type": content_type}
         deadline = time.monotonic() + options.timeout
         with warnings.catch_warnings(), self._explained(what):
             if not options.validate_certs:  # it was asked for, so there is nothing to warn about
                 warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
-            method = "GET" if body is None else "POST"
+            if self._session is None:
+                self._session = requests.Session()
+            method, cookies = "GET" if body is None else "POST", self._session.cookies
             request = requests.Request(method, url, headers, data=body, auth=auth, cookies=cookies).prepare()
-            if self._way is None:
-                self._way = self._find_way(str(request.url))
+            if not self._way:
+                self._way = self._find_way(self._session, str(request.url))
             how = {"timeout": options.timeout, **self._way}
             first = self._session.get_adapter(url).send(request, **how)
             # a log-in goes on from the first answer, and ends with another one
@@ -166,13 +169,13 @@ class Http:
                 location = response.headers.get("Location") if response.is_redirect else None
                 return Answer(status, read, location, response.headers)
 
-    def _find_way(self, url: str) -> dict[str, Any]:
+    def _find_way(self, session: requests.Session, url: str) -> dict[str, Any]:
         """Proxy and TLS options: those of the connection, then those of the environment."""
         options = self._connection
         proxies = {} if options.proxy is None else dict.fromkeys(("http", "https", "all"), options.proxy)
         verify = options.validate_certs and (options.ca_path or True)
         client: Any = (options.client_cert, options.client_key) if options.client_key else options.client_cert
-        return dict(self._session.merge_environment_settings(url, proxies, True, verify, client))
+        return dict(session.merge_environment_settings(url, proxies, True, verify, client))
 
     @contextlib.contextmanager
     def _explained(self, what: str) -> Iterator[None]:

@@ -113,14 +113,18 @@ def _injects_invocation(task_vars: dict[str, Any]) -> bool:
         return True
 
 
+_BARE = frozenset({str, int, float, bool, type(None)})
+"""Classes whose values have no tags: a tagged one has a class of its own."""
+
+
 def plain(value: Any) -> Any:
     """The value without the tags that Ansible puts on everything, vaulted strings decrypted, containers included."""
+    if value.__class__ in _BARE:
+        return value
     if isinstance(value, Mapping):
         return {plain(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple, set)):
         return [plain(entry) for entry in value]
-    if value is None or isinstance(value, bool):
-        return value
     for kind in (int, float):
         if isinstance(value, kind):
             return kind(value)

@@ -187,9 +187,8 @@ class FileStore:
         return write_pkcs12(key, certificate, chain, form.passphrase, form.friendly_name, form.encryption)
 
     def _chain_files(self, certificate: x509.Certificate, chain: Chain) -> Contents:
-        above = chain_pem(chain)
-        wanted = ((self._outputs.chain, above), (self._outputs.fullchain, pem(certificate) + above))
-        return [(target, data) for target, data in wanted if target is not None]
+        wanted = ((self._outputs.chain, chain), (self._outputs.fullchain, (certificate, *chain)))
+        return [(target, chain_pem(content)) for target, content in wanted if target is not None]
 
     def _back_up(self, targets: Iterable[Target]) -> None:
         self._copies += backed_up(self._context, targets)

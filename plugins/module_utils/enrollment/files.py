@@ -112,12 +112,16 @@ def _identifier(option: str, name: str | None, find: Any) -> int | None:
 def read_target(option: str, path: Path, attributes: Attributes) -> Target:
     """Follow links, so that a link stays and what it points to is replaced. Raises FileError."""
     real = Path(os.path.realpath(str(path)))
-    if real.is_symlink():
+    try:
+        found = real.lstat().st_mode
+    except OSError:
+        if not real.parent.is_dir():
+            raise FileError(f"{option}: the folder '{real.parent}' does not exist; create it first.") from None
+        return Target(option, real, attributes)
+    if stat.S_ISLNK(found):
         raise FileError(f"{option}: '{path}' is a symbolic link that leads round in a circle.")
-    if real.exists() and not real.is_file():
+    if not stat.S_ISREG(found):
         raise FileError(f"{option}: '{path}' exists and is not a regular file.")
-    if not real.parent.is_dir():
-        raise FileError(f"{option}: the folder '{real.parent}' does not exist; create it first.")
     return Target(option, real, attributes)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .. import _deps
 from ..scep.certificates import extended_key_usages, key_usage
@@ -44,6 +45,7 @@ class Override:
         return (",".join(reversed(texts)) if self.property == "subject" else ", ".join(texts)) or "none"
 
 
+@lru_cache(maxsize=8)
 def overridden(asked: Asked, certificate: x509.Certificate) -> tuple[Override, ...]:
     """What differs, as sets: a CA may put names in another order.
 
