@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import _deps
@@ -35,6 +36,12 @@ except ImportError as exc:
 Named = TypeVar("Named")
 
 
+@lru_cache(maxsize=16)
+def _hash_algorithm(class_name: str) -> hashes.HashAlgorithm:
+    algorithm: hashes.HashAlgorithm = getattr(hashes, class_name)()
+    return algorithm
+
+
 @dataclass(frozen=True)
 class Digest:
     """A digest: its name here, its class in the library, and its object identifiers (alone, with RSA, with ECDSA)."""
@@ -48,8 +55,7 @@ class Digest:
 
     def new(self) -> hashes.HashAlgorithm:
         """An instance of the library's class."""
-        algorithm: hashes.HashAlgorithm = getattr(hashes, self.class_name)()
-        return algorithm
+        return _hash_algorithm(self.class_name)
 
     def of(self, data: bytes) -> bytes:
         """The digest of `data`."""

@@ -42,6 +42,10 @@ def context(number: int, constructed: bool = True) -> int:
     return 0x80 | (_CONSTRUCTED if constructed else 0) | number
 
 
+_TOO_MANY = "The ASN.1 structure has more elements than a SCEP message can have."
+_TRUNCATED = "The ASN.1 structure is truncated."
+
+
 class _Budget:
     """How many more elements of this message may be read, and where the indefinite lengths seen so far end."""
 
@@ -54,7 +58,7 @@ class _Budget:
     def spend(self) -> None:
         self.left -= 1
         if self.left < 0:
-            raise DecodeError("The ASN.1 structure has more elements than a SCEP message can have.")
+            raise DecodeError(_TOO_MANY)
 
 
 class Element:
@@ -66,22 +70,33 @@ class Element:
     __slots__ = ("_budget", "_children", "_depth", "body", "body_end", "data", "end", "start", "tag")
 
     def __init__(self, data: bytes, offset: int, limit: int, budget: _Budget, depth: int) -> None:
-        budget.spend()
+        # A message has a hundred elements, nearly all with one octet of tag and one of length: these take no call more.
+        budget.left -= 1
+        if budget.left < 0:
+            raise DecodeError(_TOO_MANY)
         if depth > MAX_DEPTH:
             raise DecodeError("The ASN.1 structure is nested too deeply.")
         self.data = data
         self.start = offset
-        self.tag, self.body, length = _header(data, offset, limit)
         self._budget = budget
         self._depth = depth
         self._children: list[Element] | None = None
+        body = offset + 2
+        if body <= limit and data[offset + 1] < 0x80 and data[offset] & 0x1F != 0x1F:
+            self.tag = data[offset]
+            self.body = body
+            self.body_end = self.end = body + data[offset + 1]
+            if self.end > limit:
+                raise DecodeError(_TRUNCATED)
+            return
+        self.tag, self.body, length = _header(data, offset, limit)
         if length >= 0:
             self.body_end = self.end = self.body + length
         else:
             self.body_end = _end_of_contents(data, self.body, limit, budget, depth)
             self.end = self.body_end + 2
         if self.end > limit:
-            raise DecodeError("The ASN.1 structure is truncated.")
+            raise DecodeError(_TRUNCATED)
 
     @property
     def raw(self) -> bytes:
@@ -99,9 +114,9 @@ class Element:
             if not self.tag & _CONSTRUCTED:
                 raise DecodeError("An ASN.1 element that should hold others does not.")
             found = []
-            offset = self.body
-            while offset < self.body_end:
-                child = Element(self.data, offset, self.body_end, self._budget, self._depth + 1)
+            data, offset, end, budget, depth = self.data, self.body, self.body_end, self._budget, self._depth + 1
+            while offset < end:
+                child = Element(data, offset, end, budget, depth)
                 found.append(child)
                 offset = child.end
             self._children = found
@@ -109,7 +124,7 @@ class Element:
 
     def child(self, index: int) -> Element:
         """The element at `index` inside this one."""
-        children = self.children()
+        children = self._children or self.children()
         if index >= len(children):
             raise DecodeError("An ASN.1 element that should be there is missing.")
         return children[index]
@@ -117,7 +132,7 @@ class Element:
     def octets(self) -> bytes:
         """The value of an OCTET STRING (or of an implicitly tagged one), joined when it came in pieces."""
         if not self.tag & _CONSTRUCTED:
-            return self.content
+            return self.data[self.body : self.body_end]
         return b"".join(piece.octets() for piece in self.children())
 
     def bits(self) -> bytes:
@@ -137,7 +152,7 @@ class Element:
         """The value of an OBJECT IDENTIFIER in dotted form."""
         if self.tag != OID:
             raise DecodeError("An ASN.1 OBJECT IDENTIFIER was expected.")
-        return _dotted(self.content)
+        return _dotted(self.data[self.body : self.body_end])
 
     def text(self) -> str:
         """The value of any of the character string types."""
@@ -159,7 +174,7 @@ class Element:
 def _header(data: bytes, offset: int, limit: int) -> tuple[int, int, int]:
     """(identifier octet, offset of the content, its length or -1 when indefinite)."""
     if offset + 2 > limit:
-        raise DecodeError("The ASN.1 structure is truncated.")
+        raise DecodeError(_TRUNCATED)
     tag = data[offset]
     if tag & 0x1F == 0x1F:
         raise DecodeError("The ASN.1 structure uses a tag that no SCEP message has.")
@@ -202,7 +217,7 @@ def _end_of_contents(data: bytes, offset: int, limit: int, budget: _Budget, dept
         else:
             offset = body + length
         if offset > limit:
-            raise DecodeError("The ASN.1 structure is truncated.")
+            raise DecodeError(_TRUNCATED)
 
 
 def read(data: bytes) -> Element:
@@ -215,6 +230,12 @@ def read(data: bytes) -> Element:
     if element.end != len(data) and data[element.end :].strip(b"\0"):
         raise DecodeError("The ASN.1 structure is followed by bytes that do not belong to it.")
     return element
+
+
+def header(data: bytes, offset: int) -> tuple[int, int, int]:
+    """(identifier octet, offset of the content, end) of one element of DER that was read before, by the library."""
+    tag, body, length = _header(data, offset, len(data))
+    return tag, body, body + length
 
 
 def to_der(element: Element) -> bytes:
@@ -243,10 +264,12 @@ def _dotted(content: bytes) -> str:
 
 def tlv(tag: int, *parts: bytes) -> bytes:
     """An element with the given identifier octet and the joined `parts` as its content, in DER."""
-    body = b"".join(parts)
+    body = parts[0] if len(parts) == 1 else b"".join(parts)
     size = len(body)
     if size < 0x80:
         return bytes((tag, size)) + body
+    if 0x100 <= size < 0x10000:
+        return bytes((tag, 0x82, size >> 8, size & 0xFF)) + body
     octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
     return bytes((tag, 0x80 | len(octets))) + octets + body
 

@@ -52,11 +52,15 @@ def der(certificate: x509.Certificate) -> bytes:
 
 @lru_cache(maxsize=256)
 def _identity(encoded: bytes) -> tuple[bytes, int]:
-    fields = asn1.read(encoded).child(0).children()
-    first = 1 if fields and fields[0].tag == asn1.context(0) else 0
-    if len(fields) < first + 6:
-        raise DecodeError("The bytes are not an X.509 certificate.")
-    return fields[first + 2].raw, fields[first].integer()
+    _tag, body, _end = asn1.header(encoded, 0)
+    _tag, start, _end = asn1.header(encoded, body)
+    tag, body, end = asn1.header(encoded, start)
+    if tag == asn1.context(0):  # the version
+        _tag, body, end = asn1.header(encoded, end)
+    serial = int.from_bytes(encoded[body:end], "big", signed=True)
+    _tag, _body, start = asn1.header(encoded, end)  # the algorithm
+    _tag, _body, end = asn1.header(encoded, start)
+    return encoded[start:end], serial
 
 
 def identity(certificate: x509.Certificate) -> tuple[bytes, int]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from .. import _deps
@@ -35,6 +36,9 @@ try:
 except ImportError as exc:
     _deps.missing("cryptography", exc)
 
+
+_TAG_0, _TAG_1, _IMPLICIT_0 = asn1.context(0), asn1.context(1), asn1.context(0, constructed=False)
+_ZERO, _ONE = asn1.integer(0), asn1.integer(1)
 
 MAX_CERTIFICATES = 64
 """Certificates of one SignedData: more than any CA sends, few enough to look for a chain among them."""
@@ -108,7 +112,7 @@ def _content_info(data: bytes, oid: str, what: str) -> asn1.Element:
     outer = asn1.read(data).expect(asn1.SEQUENCE, "CMS ContentInfo")
     if outer.child(0).oid() != oid:
         raise DecodeError(f"The message is CMS, but not {what}.")
-    return outer.child(1).expect(asn1.context(0), f"{what} content").child(0).expect(asn1.SEQUENCE, what)
+    return outer.child(1).expect(_TAG_0, f"{what} content").child(0).expect(asn1.SEQUENCE, what)
 
 
 def read_signed_data(data: bytes) -> SignedData:
@@ -116,15 +120,15 @@ def read_signed_data(data: bytes) -> SignedData:
     _version, _digests, encapsulated, *rest = _at_least(_content_info(data, constants.OID_SIGNED_DATA, "SignedData"), 4)
     content = None
     if len(encapsulated.children()) > 1:
-        content = encapsulated.child(1).expect(asn1.context(0), "signed content").child(0).octets()
+        content = encapsulated.child(1).expect(_TAG_0, "signed content").child(0).octets()
     certificates: tuple[bytes, ...] = ()
     crls: tuple[bytes, ...] = ()
     for field in rest[:-1]:
-        if field.tag == asn1.context(0):
+        if field.tag == _TAG_0:
             certificates = tuple(entry.raw for entry in field.children() if entry.tag == asn1.SEQUENCE)
             if len(certificates) > MAX_CERTIFICATES:
                 raise DecodeError(f"The message has {len(certificates)} certificates; {MAX_CERTIFICATES} are read.")
-        elif field.tag == asn1.context(1):
+        elif field.tag == _TAG_1:
             crls = tuple(entry.raw for entry in field.children() if entry.tag == asn1.SEQUENCE)
     signers = rest[-1].expect(asn1.SET, "set of signers").children()
     return SignedData(
@@ -140,7 +144,7 @@ def _at_least(element: asn1.Element, count: int) -> list[asn1.Element]:
 
 
 def _certificate_id(element: asn1.Element) -> CertificateId:
-    if element.tag & ~0x20 == asn1.context(0, constructed=False):
+    if element.tag & ~0x20 == _IMPLICIT_0:
         return CertificateId(b"", 0, element.octets())
     return CertificateId(element.child(0).raw, element.child(1).integer())
 
@@ -148,9 +152,10 @@ def _certificate_id(element: asn1.Element) -> CertificateId:
 def _signer_info(element: asn1.Element) -> SignerInfo:
     _version, sid, digest, *rest = _at_least(element.expect(asn1.SEQUENCE, "SignerInfo"), 5)
     attributes: dict[str, list[asn1.Element]] = {}
-    signed = rest.pop(0) if rest[0].tag == asn1.context(0) else None
+    signed = rest.pop(0) if rest[0].tag == _TAG_0 else None
     for entry in signed.children() if signed else ():
-        attributes.setdefault(entry.child(0).oid(), []).extend(entry.child(1).children())
+        kind, values = _at_least(entry, 2)[:2]
+        attributes.setdefault(kind.oid(), []).extend(values.children())
     if len(rest) < 2:
         raise DecodeError("The message has a SignerInfo without a signature.")
     return SignerInfo(_certificate_id(sid), digest.child(0).oid(), rest[0], attributes, signed, rest[1].octets())
@@ -193,26 +198,25 @@ def write_signed_data(
     An RSA signature is named rsaEncryption, the only name that every client takes.
     """
     digest = DIGESTS[digest_name]
-    digest_identifier = asn1.sequence(asn1.oid(digest.oid), asn1.ASN1_NULL)
+    digest_identifier = _with_null(digest.oid)
     pairs = [
         (constants.OID_CONTENT_TYPE, asn1.oid(constants.OID_DATA)),
         (constants.OID_MESSAGE_DIGEST, asn1.octet_string(digest.of(content or b""))),
         *attributes,
     ]
     signed = asn1.set_of(*(asn1.sequence(asn1.oid(oid), asn1.tlv(asn1.SET, value)) for oid, value in pairs))
-    key_identifier = asn1.sequence(asn1.oid(constants.OID_RSA), asn1.ASN1_NULL)
+    key_identifier = _with_null(constants.OID_RSA)
     if isinstance(key, ec.EllipticCurvePrivateKey):
         key_identifier = asn1.sequence(asn1.oid(digest.ecdsa_oid))
-    issuer, serial = identity(certificate)
     signer = asn1.sequence(
-        asn1.integer(1),
-        asn1.sequence(issuer, asn1.integer(serial)),
+        _ONE,
+        _issuer_and_serial(certificate),
         digest_identifier,
-        asn1.tlv(asn1.context(0), signed[_header_bytes(signed) :]),
+        asn1.tlv(_TAG_0, signed[_header_bytes(signed) :]),
         key_identifier,
         asn1.octet_string(sign(key, signed, digest_name)),
     )
-    inner = asn1.tlv(asn1.context(0), asn1.octet_string(content)) if content is not None else b""
+    inner = asn1.tlv(_TAG_0, asn1.octet_string(content)) if content is not None else b""
     return _signed_data(
         asn1.set_of(digest_identifier),
         asn1.sequence(asn1.oid(constants.OID_DATA), inner),
@@ -220,6 +224,17 @@ def write_signed_data(
         (),
         asn1.tlv(asn1.SET, signer),
     )
+
+
+@lru_cache(maxsize=16)
+def _with_null(oid: str) -> bytes:
+    """An AlgorithmIdentifier with the parameters that RSA and digests have."""
+    return asn1.sequence(asn1.oid(oid), asn1.ASN1_NULL)
+
+
+def _issuer_and_serial(certificate: x509.Certificate) -> bytes:
+    issuer, serial = identity(certificate)
+    return asn1.sequence(issuer, asn1.integer(serial))
 
 
 def _header_bytes(encoded: bytes) -> int:
@@ -242,14 +257,14 @@ def _signed_data(
     digests: bytes, encapsulated: bytes, certificates: Sequence[bytes], crls: Sequence[bytes], signers: bytes
 ) -> bytes:
     body = asn1.sequence(
-        asn1.integer(1),
+        _ONE,
         digests,
         encapsulated,
-        asn1.tlv(asn1.context(0), *certificates) if certificates else b"",
-        asn1.tlv(asn1.context(1), *crls) if crls else b"",
+        asn1.tlv(_TAG_0, *certificates) if certificates else b"",
+        asn1.tlv(_TAG_1, *crls) if crls else b"",
         signers,
     )
-    return asn1.sequence(asn1.oid(constants.OID_SIGNED_DATA), asn1.tlv(asn1.context(0), body))
+    return asn1.sequence(asn1.oid(constants.OID_SIGNED_DATA), asn1.tlv(_TAG_0, body))
 
 
 @dataclass(frozen=True)
@@ -277,7 +292,7 @@ def read_enveloped(data: bytes) -> Enveloped:
     _type, algorithm, encrypted = _at_least(content, 3)[:3]
     parameters = algorithm.children()[1:]
     vector = parameters[0].octets() if parameters and parameters[0].tag == asn1.OCTET_STRING else b""
-    if encrypted.tag & ~0x20 != asn1.context(0, constructed=False):
+    if encrypted.tag & ~0x20 != _IMPLICIT_0:
         raise DecodeError("The EnvelopedData has no content.")
     return Enveloped(tuple(found), algorithm.child(0).oid(), vector, encrypted.octets())
 
@@ -313,20 +328,19 @@ def write_enveloped(content: bytes, recipient: x509.Certificate, cipher_name: st
     if not isinstance(key, rsa.RSAPublicKey):
         raise MalformedContent("A SCEP message can be encrypted to an RSA key only.")
     content_key, vector, ciphertext = encrypt(cipher_name, content)
-    issuer, serial = identity(recipient)
     recipient_info = asn1.sequence(
-        asn1.integer(0),
-        asn1.sequence(issuer, asn1.integer(serial)),
-        asn1.sequence(asn1.oid(constants.OID_RSA), asn1.ASN1_NULL),
+        _ZERO,
+        _issuer_and_serial(recipient),
+        _with_null(constants.OID_RSA),
         asn1.octet_string(key.encrypt(content_key, padding.PKCS1v15())),
     )
     body = asn1.sequence(
-        asn1.integer(0),
+        _ZERO,
         asn1.tlv(asn1.SET, recipient_info),
         asn1.sequence(
             asn1.oid(constants.OID_DATA),
             asn1.sequence(asn1.oid(CIPHERS[cipher_name].oid), asn1.octet_string(vector)),
-            asn1.tlv(asn1.context(0, constructed=False), ciphertext),
+            asn1.tlv(_IMPLICIT_0, ciphertext),
         ),
     )
-    return asn1.sequence(asn1.oid(constants.OID_ENVELOPED_DATA), asn1.tlv(asn1.context(0), body))
+    return asn1.sequence(asn1.oid(constants.OID_ENVELOPED_DATA), asn1.tlv(_TAG_0, body))

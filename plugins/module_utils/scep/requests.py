@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 from .. import _deps
@@ -176,37 +176,37 @@ def open_request(
     if len(signed.signers) != 1:
         raise DecodeError(f"The message has {len(signed.signers)} signers; a SCEP message has one.")
     signer = signed.signers[0]
-    header = RequestHeader(
-        None,
-        attributes.read_transaction_id(signer),
-        attributes.read_nonce(signer, constants.OID_SENDER_NONCE, "senderNonce"),
-        None,
-        "sha256",
-        None,
-    )
+    # What the header of a refusal has: as much as is known by then.
+    known: dict[str, Any] = {
+        "message_type": None,
+        "transaction_id": attributes.read_transaction_id(signer),
+        "sender_nonce": attributes.read_nonce(signer, constants.OID_SENDER_NONCE, "senderNonce"),
+        "signer": None,
+        "digest": "sha256",
+        "cipher": None,
+    }
     try:
-        header = replace(header, digest=allowed.digest(signer.digest_oid).name)
-        certificate = _signer_certificate(signed, signer, allowed)
-        header = replace(header, signer=certificate)
+        known["digest"] = allowed.digest(signer.digest_oid).name
+        certificate = known["signer"] = _signer_certificate(signed, signer, allowed)
         cms.verify_signer(signed, signer, public_key(certificate), allowed)
         kind = attributes.read_number(signer, constants.OID_MESSAGE_TYPE, "messageType", MessageType)
-        header = replace(header, message_type=kind)
+        known["message_type"] = kind
         if kind not in _CONTENT_READERS:
             raise BadRequest("The message has no messageType of a request.")
         if kinds is not None and kind not in kinds:
             raise BadRequest(f"The server does not support {kind.name}.")
-        if not header.sender_nonce:
+        if not known["sender_nonce"]:
             raise BadRequest("The message has no senderNonce.")
         if not signed.content:
             raise BadRequest("The message has no content.")
         enveloped = cms.read_enveloped(signed.content)
-        return _open_content(header, kind, enveloped, recipients, allowed)
+        return _open_content(known, kind, enveloped, recipients, allowed)
     except DecodeError as error:  # whatever is malformed behind the transactionID can be answered
         refusal: MessageError = BadRequest(str(error))
-        refusal.request = header
+        refusal.request = RequestHeader(**known)
         raise refusal from None
     except MessageError as error:
-        error.request = header
+        error.request = RequestHeader(**known)
         raise
 
 
@@ -220,7 +220,7 @@ def _signer_certificate(signed: cms.SignedData, signer: cms.SignerInfo, allowed:
 
 
 def _open_content(
-    header: RequestHeader,
+    known: dict[str, Any],
     kind: MessageType,
     enveloped: cms.Enveloped,
     recipients: Sequence[Identity],
@@ -230,7 +230,7 @@ def _open_content(
     answer = DecryptionFailed if kind in (MessageType.PKCS_REQ, MessageType.RENEWAL_REQ) else NotFound
     try:
         content, cipher = cms.open_enveloped(enveloped, keys, allowed)
-        return _CONTENT_READERS[kind](replace(header, cipher=cipher), content)
+        return _CONTENT_READERS[kind](RequestHeader(**{**known, "cipher": cipher}), content)
     except DecryptionFailed:
         raise answer from None
     except (DecodeError, MalformedContent) as error:

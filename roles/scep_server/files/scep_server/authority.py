@@ -91,7 +91,7 @@ class Authority:
         signer, encryption = LAYOUTS[self.layout]
         return {CA: self.ca, signer: self.signer, encryption: self.encryption}
 
-    @property
+    @cached_property
     def recipients(self) -> tuple[Identity, ...]:
         """To whom a request may be encrypted: the RA, and the CA where its key can decrypt."""
         if isinstance(self.ca.key, rsa.RSAPrivateKey) and self.ca != self.encryption:
@@ -125,10 +125,15 @@ class Authority:
         own = (self.ca, self.signer, self.encryption)
         return frozenset(identity.certificate.subject.public_bytes() for identity in own)
 
-    @property
+    @cached_property
     def hash(self) -> SignatureHash:
         """With which the CA signs."""
         return signature_hash(self.ca.key)
+
+    @cached_property
+    def valid(self) -> tuple[dt.datetime, dt.datetime]:
+        """Since when and until when the CA's certificate is valid."""
+        return self.ca.certificate.not_valid_before_utc, self.ca.certificate.not_valid_after_utc
 
 
 def signature_hash(key: Any) -> SignatureHash:

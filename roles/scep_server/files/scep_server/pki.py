@@ -74,9 +74,9 @@ class Keys:
 
     def pki(self) -> Pki:
         """The CAs as they are now; what was loaded last, where the folder cannot be read."""
-        with contextlib.suppress(StateError, OSError):
-            stamp = self._stamp()
-            if stamp != self._seen:
+        stamp = self._stamp()
+        if stamp != self._seen:
+            with contextlib.suppress(StateError, OSError):
                 self._pki = load(self._state)
                 self._seen = stamp
         return self._pki

@@ -21,7 +21,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
 from .authority import Authority
-from .certificate import distribution_points
+from .certificate import authority_key_identifier, distribution_points
 from .errors import Refusal
 from .settings import KEY_USAGES, RDN_TYPES, Settings
 
@@ -170,14 +170,20 @@ def _matches(patterns: tuple[str, ...], text: str) -> bool:
 def _subject(settings: Settings, authority: Authority, asked: x509.Name) -> x509.Name:
     """The subject that the certificate gets, judged as it will stand there."""
     subject = _ordered(settings, asked)
-    if _folded(subject) in (_folded(certificate.subject) for certificate in authority.certificates):
+    if _folded(subject) in _taken(authority.certificates):
         raise _refuse("The request asks for the name of the CA or of its registration authority.")
-    if list(subject) and not _matches(settings.subject_patterns, subject.rfc4514_string()):
+    if (
+        settings.subject_patterns
+        and list(subject)
+        and not _matches(settings.subject_patterns, subject.rfc4514_string())
+    ):
         raise _refuse(f"The request asks for the subject {subject.rfc4514_string()}, which is not given here.")
     return subject
 
 
 def _ordered(settings: Settings, asked: x509.Name) -> x509.Name:
+    if not settings.rdn_order or len(asked.rdns) < 2:
+        return asked
     places = {RDN_TYPES[word]: place for place, word in enumerate(settings.rdn_order)}
     return x509.Name(
         sorted(asked.rdns, key=lambda rdn: min(places.get(part.oid.dotted_string, len(places)) for part in rdn))
@@ -187,6 +193,38 @@ def _ordered(settings: Settings, asked: x509.Name) -> x509.Name:
 def _folded(name: x509.Name) -> list[frozenset[tuple[x509.ObjectIdentifier, str]]]:
     """As names are compared (RFC 5280 section 7.1): without regard to case and to how many blanks there are."""
     return [frozenset((part.oid, " ".join(str(part.value).casefold().split())) for part in rdn) for rdn in name.rdns]
+
+
+# What depends on the CA and the settings alone is made once.
+
+
+@lru_cache(maxsize=16)
+def _taken(certificates: tuple[x509.Certificate, ...]) -> list[list[frozenset[tuple[x509.ObjectIdentifier, str]]]]:
+    return [_folded(certificate.subject) for certificate in certificates]
+
+
+@lru_cache(maxsize=16)
+def _begun(ca: x509.Certificate, crl_url: str) -> x509.CertificateBuilder:
+    """What all certificates of a CA have in common."""
+    builder = (
+        x509.CertificateBuilder()
+        .issuer_name(ca.subject)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(authority_key_identifier(ca), critical=False)
+    )
+    if (points := distribution_points(crl_url, ca)) is not None:
+        builder = builder.add_extension(points, critical=False)
+    return builder
+
+
+@lru_cache(maxsize=16)
+def _default_usage(words: tuple[str, ...]) -> tuple[x509.KeyUsage, bool]:
+    return build_key_usage(*words), True
+
+
+@lru_cache(maxsize=16)
+def _default_extended_usage(oids: tuple[str, ...]) -> tuple[x509.ExtendedKeyUsage, bool]:
+    return x509.ExtendedKeyUsage([x509.ObjectIdentifier(oid) for oid in oids]), False
 
 
 def certificate_builder(
@@ -201,29 +239,25 @@ def certificate_builder(
         extensions[ExtensionOID.SUBJECT_ALTERNATIVE_NAME] = (names, not list(subject))
     elif not list(subject):
         raise _refuse("The request names no subject and no subject alternative name.")
-    extensions.setdefault(ExtensionOID.KEY_USAGE, (build_key_usage(*settings.default_key_usages), True))
+    extensions.setdefault(ExtensionOID.KEY_USAGE, _default_usage(settings.default_key_usages))
     if settings.default_extended_key_usages:
-        usages = [x509.ObjectIdentifier(oid) for oid in settings.default_extended_key_usages]
-        extensions.setdefault(ExtensionOID.EXTENDED_KEY_USAGE, (x509.ExtendedKeyUsage(usages), False))
-    ca = authority.ca.certificate
-    if not ca.not_valid_before_utc <= now <= ca.not_valid_after_utc:
+        extensions.setdefault(
+            ExtensionOID.EXTENDED_KEY_USAGE, _default_extended_usage(settings.default_extended_key_usages)
+        )
+    first, last = authority.valid
+    if not first <= now <= last:
         raise _refuse("The certificate of the CA is out of date: nothing can be issued.")
-    begin = max(now - dt.timedelta(minutes=settings.backdate_minutes), ca.not_valid_before_utc)
-    end = min(now + dt.timedelta(days=settings.certificate_days), ca.not_valid_after_utc)
+    begin = max(now - dt.timedelta(minutes=settings.backdate_minutes), first)
+    end = min(now + dt.timedelta(days=settings.certificate_days), last)
     builder = (
-        x509.CertificateBuilder()
+        _begun(authority.ca.certificate, settings.crl_url)
         .subject_name(subject)
-        .issuer_name(ca.subject)
         .public_key(csr.public_key)
         .serial_number(serial)
         .not_valid_before(begin)
         .not_valid_after(end)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(authority.authority_key_identifier, critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(csr.public_key), critical=False)
     )
-    if (points := distribution_points(settings.crl_url, ca)) is not None:
-        builder = builder.add_extension(points, critical=False)
     for value, critical in extensions.values():
         builder = builder.add_extension(value, critical=critical)
     return builder

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.algorithms import AlgorithmPolicy, policy
@@ -39,7 +39,7 @@ class Server:
 
     def at_this_moment(self) -> Server:
         """The same server, which another command's rollover does not change while a request is answered."""
-        return replace(self, keys=Held(self.keys.pki()))
+        return Server(self.settings, Held(self.keys.pki()), self.store, self.allowed, self.clock)
 
     @property
     def pki(self) -> Pki:
