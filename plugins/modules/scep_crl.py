@@ -136,7 +136,7 @@ msg:
   sample: >-
     Set: content of the CRL. It is number 1, of 2026-11-25 23:41 UTC; the next is due 2026-12-02 23:41 UTC. The
     certificate is revoked.
-path:
+filename:
   description: The real path of the file, links followed.
   returned: success
   type: str

@@ -92,7 +92,7 @@ msg:
   returned: always
   type: str
   sample: "Set: content of the bundle. CA certificates: 1 current, 1 next, 0 previous."
-path:
+filename:
   description: The real path of the file, links followed.
   returned: success
   type: str

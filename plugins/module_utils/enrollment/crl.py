@@ -250,7 +250,7 @@ def _written(
     return {
         **settled.returned(),
         "msg": f"{done if settled.done else ''}{state} The certificate is {'' if revocation else 'not '}revoked.",
-        "path": str(file.target.path),
+        "filename": str(file.target.path),
         "source": source,
         **_described(crl),
         "revoked": revocation is not None,

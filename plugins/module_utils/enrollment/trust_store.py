@@ -57,7 +57,7 @@ def ensure_trust_store(context: Context) -> dict[str, Any]:
         **settled.returned(),
         "msg": f"{f'{verb}: ' + ', '.join(settled.done) + ' of the bundle. ' if settled.done else ''}"
         f"CA certificates: {counted}.",
-        "path": str(file.target.path),
+        "filename": str(file.target.path),
         "certificates": [_described(one, roles[one]) for one in ordered],
         "diff": _difference(file, found, ordered),
     }
@@ -71,7 +71,7 @@ def _absent(context: Context) -> dict[str, Any]:
     return {
         **settled.returned(),
         "msg": f"{verb}: {', '.join(gone)}." if gone else "There is nothing to remove.",
-        "path": str(file.target.path),
+        "filename": str(file.target.path),
         "certificates": [],
         "diff": {"before": dict.fromkeys(gone, "present"), "after": dict.fromkeys(gone, "absent")},
     }

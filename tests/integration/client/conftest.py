@@ -46,6 +46,7 @@ class Playbooks:
         *options: str,
         inventory: dict[str, Any] | None = None,
         environment: dict[str, str] | None = None,
+        umask: int = -1,
         **variables: Any,
     ) -> Played:
         """Play the tasks; what they register is in the result."""
@@ -95,7 +96,8 @@ class Playbooks:
             capture_output=True,
             text=True,
             check=False,
-            timeout=180,
+            timeout=600,
+            umask=umask,
         )
         results = self.folder / "results.json"
         return Played(

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 import shutil
@@ -18,7 +19,8 @@ from typing import Any
 import pytest
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import fingerprint
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo
-from ansible_collections.netcert.ndes.plugins.module_utils.scep.replies import failure
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.replies import failure, success
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from support import pki as pki_module
@@ -83,8 +85,8 @@ def both_ways(playbooks: Playbooks, task: Task, *flags: str, **more: Any) -> lis
     shutil.rmtree(copy)
     assert len(invocations[0]) == 1
     assert invocations[0] == invocations[1]
-    if "challenge_password" in more:
-        assert '"challenge_password": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"' in invocations[0][0]
+    for secret in {"challenge_password", "privatekey_content"} & set(more):
+        assert f'"{secret}": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"' in invocations[0][0]
     return results
 
 
@@ -112,6 +114,57 @@ def test_ca_info(playbooks: Playbooks, server: Awkward, task: Task) -> None:
     assert first["trusted"] is False
 
 
+def test_pipe(playbooks: Playbooks, server: Awkward, task: Task) -> None:
+    """On values: what comes out differs in what is another one in every enrolment; given back, it stays as it is."""
+    key = pki_module.rsa_key("given").private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    given = {name: value for name, value in options(server).items() if "path" not in name}
+    given.update(action="scep_certificate_pipe", privatekey_content=key)
+    checked = both_ways(playbooks, task, "--check", "--diff", **given)
+    assert checked[0] == checked[1] and checked[0]["changed"]
+    assert not server.received
+    enrolled = both_ways(playbooks, task, "--diff", **given)
+    first, second = ({**one, "fullchain": "", "record": sorted(one["record"])} for one in enrolled)
+    assert comparable(first) == comparable(second)
+    assert first["changed"] and first["record"] == ["enrolment"] and "privatekey" not in first
+    given.update(certificate_content=enrolled[0]["fullchain"], record=enrolled[0]["record"])
+    unchanged = both_ways(playbooks, task, **given)
+    assert unchanged[0] == unchanged[1] and not unchanged[0]["changed"]
+    assert server.operations.count("PKIOperation") == 2
+    assert not list(playbooks.files.iterdir())
+
+
+def test_crl(playbooks: Playbooks, server: Awkward, task: Task) -> None:
+    now, ca = dt.datetime.now(dt.UTC), server.pki.ca
+    number = server.pki.enrolled.certificate.serial_number
+    revoked = [(number, now - dt.timedelta(days=1), x509.ReasonFlags.key_compromise)]
+    crl = pki_module.crl(ca, now - dt.timedelta(hours=1), now + dt.timedelta(days=6), revoked=revoked)
+    server.reply = lambda request: success(request.header, server.pki.ra_sign, [], crl=crl)
+    (playbooks.files / "c.pem").write_bytes(server.pki.enrolled.certificate.public_bytes(Encoding.PEM))
+    given = {"action": "scep_crl", "ca_fingerprint": fingerprint(ca.certificate), "certificate_path": "files/c.pem"}
+    given.update(path="files/ca.crl", mode="0640")
+    for flags, changed in ((["--check", "--diff"], True), (["--diff"], True), ([], False)):
+        first, second = both_ways(playbooks, task, *flags, **given)
+        assert first == second
+        assert (first["changed"], first["revoked"], first["number"]) == (changed, True, 1)
+        assert first["filename"] == str(playbooks.files / "ca.crl")
+    assert (playbooks.files / "ca.crl").read_bytes() == crl
+
+
+def test_trust_store(playbooks: Playbooks, server: Awkward, task: Task) -> None:
+    given = {"action": "scep_trust_store", "ca_fingerprint": fingerprint(server.pki.ca.certificate)}
+    given.update(path="files/bundle.pem", backup=True)
+    for flags, changed in ((["--check", "--diff"], True), (["--diff"], True), ([], False)):
+        first, second = both_ways(playbooks, task, *flags, **given)
+        assert first == second
+        assert (first["changed"], [one["role"] for one in first["certificates"]]) == (changed, ["current"])
+        assert first["filename"] == str(playbooks.files / "bundle.pem")
+    pem = server.pki.ca.certificate.public_bytes(Encoding.PEM)
+    assert (playbooks.files / "bundle.pem").read_bytes() == pem
+    first, second = both_ways(playbooks, task, **{**given, "state": "absent", "backup": False})
+    assert first == second and first["changed"]
+    assert not list(playbooks.files.iterdir())
+
+
 def test_refusal(playbooks: Playbooks, server: Awkward, task: Task, key_file: None) -> None:
     server.reply = lambda request: failure(
         request.header, server.pki.ra_sign, FailInfo.BAD_REQUEST, text=f"{CHALLENGE} is wrong"
@@ -124,23 +177,75 @@ def test_refusal(playbooks: Playbooks, server: Awkward, task: Task, key_file: No
     assert [path.name for path in playbooks.files.iterdir()] == ["k.pem"]
 
 
-WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"timeout": "soon"}, "argument 'timeout' is of type str and we were unable to convert to float"),
-    ({"subjekt": "CN=x"}, "Unsupported parameters for (netcert.ndes.scep_certificate) module: subjekt."),
-    ({"ca_certificate_content": "x"}, "parameters are mutually exclusive: ca_fingerprint|ca_certificate_path|"),
-    ({"privatekey_size": 1024}, "privatekey_size: 1024 bits are not supported; choose 2048 to 4096."),
+WRONG: list[tuple[str, dict[str, Any], str]] = [
+    (
+        "scep_certificate",
+        {"timeout": "soon"},
+        "argument 'timeout' is of type str and we were unable to convert to float",
+    ),
+    (
+        "scep_certificate",
+        {"subjekt": "CN=x"},
+        "Unsupported parameters for (netcert.ndes.scep_certificate) module: subjekt.",
+    ),
+    (
+        "scep_certificate",
+        {"ca_certificate_content": "x"},
+        "parameters are mutually exclusive: ca_fingerprint|ca_certificate_path|",
+    ),
+    (
+        "scep_certificate",
+        {"privatekey_size": 1024},
+        "privatekey_size: 1024 bits are not supported; choose 2048 to 4096.",
+    ),
+    (
+        "scep_certificate_pipe",
+        {"csr_content": "x"},
+        "parameters are mutually exclusive: subject|csr_content",
+    ),
+    (
+        "scep_certificate_pipe",
+        {"certificate_content": "x"},
+        "certificate_content: it is not a certificate in PEM;",
+    ),
+    (
+        "scep_crl",
+        {"path": "files/ca.crl", "serial_number": 5, "remaining_hours": -1},
+        "remaining_hours: -1 hours cannot remain; give a number from 0.",
+    ),
+    (
+        "scep_crl",
+        {"path": "files/ca.crl"},
+        "one of the following is required: certificate_path, certificate_content, serial_number",
+    ),
+    (
+        "scep_trust_store",
+        {"path": "files/bundle.pem", "mode": "rw"},
+        "mode: 'rw' is not an octal mode such as '0640'; put it in quotes.",
+    ),
+    (
+        "scep_ca_info",
+        {"url": "scep"},
+        "url: 'scep' is not an address that begins with http:// or https://.",
+    ),
 ]
 
 
 def test_wrong_options(playbooks: Playbooks, server: Awkward, task: Task) -> None:
+    pinned = {"ca_fingerprint": fingerprint(server.pki.ca.certificate)}
+    enrolment = options(server)
+    right = {
+        "scep_certificate": enrolment,
+        "scep_certificate_pipe": {name: value for name, value in enrolment.items() if "path" not in name},
+    }
     tasks = [
-        task(module=module, register=f"result_{at}_{int(module)}", **options(server, **wrong))
-        for at, (wrong, _unused) in enumerate(WRONG)
+        task(action, module=module, register=f"result_{at}_{int(module)}", **{**right.get(action, pinned), **wrong})
+        for at, (action, wrong, _unused) in enumerate(WRONG)
         for module in (False, True)
     ]
     played = playbooks.play(tasks)
     assert CHALLENGE not in played.output
-    for at, (_unused, message) in enumerate(WRONG):
+    for at, (_unused, _wrong, message) in enumerate(WRONG):
         first, second = (played.results[f"result_{at}_{module}"] for module in (0, 1))
         assert first.pop("exception", None) == second.pop("exception", None)
         assert first == second
