@@ -161,8 +161,7 @@ class Http:
                 self._way = self._find_way(self._session, str(request.url))
             how = {"timeout": options.timeout, **self._way}
             first = self._session.get_adapter(url).send(request, **how)
-            # a log-in goes on from the first answer, and ends with another one
-            with requests.hooks.dispatch_hook("response", request.hooks, first, **how) as response:
+            with _logged_in(request, first, how) as response:
                 cookies.update(response.cookies)  # by which a load balancer knows its client
                 status = response.status_code
                 read = self._read(what, response, deadline) if status == 200 else b""
@@ -247,6 +246,13 @@ class Http:
                 "or give proxy."
             )
         return TransportError(f"{what} cannot be sent to {options.host}: {_innermost(causes)}.")
+
+
+def _logged_in(request: requests.PreparedRequest, response: Any, how: Mapping[str, Any]) -> Any:
+    """The last answer of a log-in, which goes on from the first one in hooks of its own."""
+    for hook in request.hooks["response"]:
+        response = hook(response, **how) or response
+    return response
 
 
 def _reader(response: requests.Response) -> Callable[[], bytes]:
