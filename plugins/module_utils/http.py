@@ -251,7 +251,7 @@ class Http:
 def _logged_in(request: requests.PreparedRequest, response: Any, how: Mapping[str, Any]) -> Any:
     """The last answer of a log-in, which goes on from the first one in hooks of its own."""
     for hook in request.hooks["response"]:
-        response = hook(response, **how) or response
+        response = hook(response, **how)
     return response
 
 

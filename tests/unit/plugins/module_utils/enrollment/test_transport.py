@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment import transport as transport_module
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.transport import Transport
 from ansible_collections.netcert.ndes.plugins.module_utils.errors import OptionError, TransportError
@@ -307,7 +308,13 @@ def test_login_of_the_machine_is_not_sent(server: Awkward, monkeypatch: pytest.M
 def test_cookie_goes_back(server: Awkward, monkeypatch: pytest.MonkeyPatch) -> None:
     """A load balancer may keep a client with one of several servers by it, each with RA certificates of its own."""
     seen: list[Any] = []
-    monkeypatch.setattr(transport_module, "_no_login", lambda request: seen.append(dict(request.headers)) or request)
+    send = requests.adapters.HTTPAdapter.send
+
+    def sent(self: Any, request: Any, **options: Any) -> Any:
+        seen.append(dict(request.headers))
+        return send(self, request, **options)
+
+    monkeypatch.setattr("requests.adapters.HTTPAdapter.send", sent)
     server.answers["GetCACaps"] = Answer(b"AES", content_type="text/plain", headers={"Set-Cookie": "node=2; Path=/"})
     with Transport(Connection(server.url)) as transport:
         transport.capabilities()
