@@ -31,10 +31,12 @@ CLOCK_SKEW = dt.timedelta(hours=1)
 """How far the clock of somebody who signs may be ahead of ours."""
 
 
+@lru_cache(maxsize=64)
 def load_certificate(data: bytes) -> x509.Certificate:
     """One certificate from DER or PEM (the first one of a PEM file). Raises DecodeError.
 
-    The library reads the names late and raises then; here they are read at once.
+    The library reads the names late and raises then; here they are read at once. Those of a CA come again and again:
+    with GetCACert, with each reply, and in the record.
     """
     try:
         load = x509.load_pem_x509_certificate if b"-----BEGIN" in data else x509.load_der_x509_certificate
