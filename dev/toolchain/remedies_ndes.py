@@ -67,4 +67,9 @@ NDES: tuple[Remedy, ...] = (
         "The administration page and the SCEP server belong to different NDES hosts, or NDES was moved to another CA",
         "Compare the host in otp.url with the one in url; behind a load balancer both have to lead to the same host",
     ),
+    Remedy(
+        ("otp.<detail>",),
+        "A part of the option otp, said in the words of the module ndes_otp",
+        "Look for the rest of the sentence in this table",
+    ),
 )

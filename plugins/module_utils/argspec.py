@@ -58,6 +58,14 @@ _REQUEST: dict[str, dict[str, Any]] = {
     "challenge_password": {"type": "str", "no_log": True},
 }
 
+_OTP: dict[str, dict[str, Any]] = {
+    "otp": {
+        "type": "dict",
+        "options": {**_ADMIN_PAGE, "max_outstanding": {"type": "int", "default": 5}},
+        "required_by": {"client_key": ["client_cert"]},
+    },
+}
+
 _RENEWAL: dict[str, dict[str, Any]] = {
     "remaining_days": {"type": "int"},
     "remaining_percentage": {"type": "float"},
@@ -133,14 +141,16 @@ CA_INFO = Spec(_CONNECTION, {"mutually_exclusive": [_TRUST], "required_by": {"cl
 _ASKED = ["subject", "csr_path", "csr_content"]
 
 CERTIFICATE = Spec(
-    {**_CONNECTION, **_REQUEST, **_RENEWAL, **_KEY, **_FILES},
+    {**_CONNECTION, **_REQUEST, **_OTP, **_RENEWAL, **_KEY, **_FILES},
     {
         "mutually_exclusive": [
             _TRUST,
             _ASKED,
+            ["challenge_password", "otp"],
             *(["privatekey_path", given] for given in ("csr_path", "csr_content")),
             *(["pkcs12_path", given] for given in ("csr_path", "csr_content")),
             *(["challenge_password", given] for given in ("csr_path", "csr_content")),
+            *(["otp", given] for given in ("csr_path", "csr_content")),
         ],
         "required_if": [
             ("state", "present", [*_TRUST], True),
@@ -155,6 +165,7 @@ PIPE = Spec(
     {
         **_CONNECTION,
         **{name: option for name, option in _REQUEST.items() if name != "csr_path"},
+        **_OTP,
         **_RENEWAL,
         **_KEY,
         **_CONTENTS,
@@ -162,7 +173,8 @@ PIPE = Spec(
     {
         "mutually_exclusive": [
             _TRUST,
-            *([option, "csr_content"] for option in ("subject", "privatekey_content", "challenge_password")),
+            ["challenge_password", "otp"],
+            *([option, "csr_content"] for option in ("subject", "privatekey_content", "challenge_password", "otp")),
         ],
         "required_one_of": [_TRUST, ["subject", "csr_content"]],
         "required_by": {"client_key": ["client_cert"]},

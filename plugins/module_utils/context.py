@@ -26,12 +26,16 @@ _NAME_OCTETS = 255
 
 @dataclass(frozen=True)
 class Context:
-    """One call: validated options, the mode of the run, where relative paths start, and where warnings go."""
+    """One call: validated options, the mode of the run, where relative paths start, and where warnings go.
+
+    `run_folder` is one that the tasks of this run of Ansible share, and nobody else can read; None on a managed host.
+    """
 
     params: Mapping[str, Any]
     check_mode: bool
     folder: Path
     warn: Callable[[str], None]
+    run_folder: Path | None = None
 
     def path(self, option: str) -> Path | None:
         """The absolute path that an option names, links not followed; None when it is not set.

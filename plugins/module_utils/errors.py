@@ -38,12 +38,19 @@ class FileError(EnrollmentError):
 
 
 class TransportError(EnrollmentError):
-    """The server cannot be reached, or what answers there is no SCEP server."""
+    """The server cannot be reached, or what answers there is not what was expected."""
+
+    sent = True
+    """False where the request has surely not left."""
 
 
 class Refused(EnrollmentError):
-    """The server answered the request with FAILURE; `fail_info` says which, None when it did not say."""
+    """The server answered the request with FAILURE; `fail_info` says which, None when it did not say.
 
-    def __init__(self, text: str, fail_info: FailInfo | None = None) -> None:
+    `challenge`: it says that the challenge password is the reason.
+    """
+
+    def __init__(self, text: str, fail_info: FailInfo | None = None, *, challenge: bool = False) -> None:
         super().__init__(text)
         self.fail_info = fail_info
+        self.challenge = challenge

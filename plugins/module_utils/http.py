@@ -117,6 +117,18 @@ class NotConnected(TransportError):
     """No connection, or a broken one: worth another try where nothing can be spent by it."""
 
 
+class NotSent(NotConnected):
+    """No connection came about."""
+
+    sent = False
+
+
+class Unreachable(TransportError):
+    """No connection came about, and another try would not help."""
+
+    sent = False
+
+
 class Http:
     """Requests to one server over one connection. Everything raises TransportError with a sentence."""
 
@@ -216,10 +228,10 @@ class Http:
         causes = list(_causes(error))
         port = urlsplit(options.url).port or (443 if options.url.startswith("https:") else 80)
         if any(isinstance(cause, requests.exceptions.ProxyError) for cause in causes):
-            return NotConnected(f"The proxy on the way to {options.host} cannot be used: {_innermost(causes)}.")
+            return NotSent(f"The proxy on the way to {options.host} cannot be used: {_innermost(causes)}.")
         for cause in causes:
             if isinstance(cause, ssl.SSLCertVerificationError):
-                return TransportError(
+                return Unreachable(
                     f"The TLS certificate of {options.host} is not trusted ({cause.verify_message}); "
                     "give the CA that issued it as ca_path."
                 )
@@ -229,11 +241,11 @@ class Http:
                     continue
                 return TransportError(f"TLS with {options.host} fails: {reason.replace('_', ' ').lower()}.")
             if isinstance(cause, (socket.gaierror, UnicodeError)) or type(cause).__name__ == "NameResolutionError":
-                return TransportError(f"The host {options.host} is not known; check url and name resolution.")
+                return Unreachable(f"The host {options.host} is not known; check url and name resolution.")
             if isinstance(cause, ConnectionRefusedError):
-                return NotConnected(f"Nothing listens on port {port} of {options.host}; check url and the server.")
+                return NotSent(f"Nothing listens on port {port} of {options.host}; check url and the server.")
             if isinstance(cause, requests.exceptions.ConnectTimeout):
-                return NotConnected(
+                return NotSent(
                     f"The server {options.host} did not take the connection within {options.timeout:g} seconds."
                 )
             if isinstance(cause, (requests.exceptions.Timeout, socket.timeout)):

@@ -34,6 +34,7 @@ extends_documentation_fragment:
   - netcert.ndes._attributes.action_group
   - netcert.ndes._attributes.action_in_process
   - netcert.ndes._connection
+  - netcert.ndes._admin_page.otp
 attributes:
   check_mode:
     support: full
@@ -171,7 +172,7 @@ options:
       - File with a PKCS#10 request, in PEM or DER, whose private key is somewhere else, in a device or an HSM.
       - It is sent as it is. A challenge password has to be in it. A key made for this purpose alone signs the message
         to the server, which some servers refuse.
-      - Mutually exclusive with O(subject), O(privatekey_path), O(pkcs12_path) and O(challenge_password).
+      - Mutually exclusive with O(subject), O(privatekey_path), O(pkcs12_path), O(challenge_password) and O(otp).
     type: path
   csr_content:
     description:
@@ -278,6 +279,22 @@ EXAMPLES = r"""
       - DNS:{{ inventory_hostname }}
     path: /etc/pki/device/{{ inventory_hostname }}.pem
     privatekey_path: /etc/pki/device/{{ inventory_hostname }}.key
+
+- name: Keep the certificate of a device current, with passwords of NDES
+  netcert.ndes.scep_certificate:
+    url: http://ndes.example.com/certsrv/mscep/mscep.dll
+    ca_fingerprint: "{{ pki_ca_fingerprint }}"
+    otp:
+      url: https://ndes.example.com/certsrv/mscep_admin/
+      auth: ntlm
+      username: EXAMPLE\scep-operator
+      password: "{{ vault_scep_operator_password }}"
+      ca_path: /etc/pki/corporate-ca.pem
+      retry_timeout: 3600
+    subject: CN={{ inventory_hostname }},O=Example
+    path: /etc/pki/device/{{ inventory_hostname }}.pem
+    privatekey_path: /etc/pki/device/{{ inventory_hostname }}.key
+    remaining_days: 30
 
 - name: Get the certificate of a web server, readable for its group
   netcert.ndes.scep_certificate:

@@ -29,6 +29,7 @@ extends_documentation_fragment:
   - netcert.ndes._attributes.action_group
   - netcert.ndes._attributes.action_in_process
   - netcert.ndes._connection
+  - netcert.ndes._admin_page.otp
 attributes:
   check_mode:
     support: full

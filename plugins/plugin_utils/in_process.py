@@ -48,7 +48,13 @@ class InProcessAction(ActionBase):
         except AnsibleActionFail:
             return self._run_module(task_vars)  # a module says what is wrong with its options, and masks it
         params = plain(params)
-        context = Context(params, self._task.check_mode, Path(self._loader.get_basedir()), Display().warning)
+        context = Context(
+            params,
+            self._task.check_mode,
+            Path(self._loader.get_basedir()),
+            Display().warning,
+            Path(C.DEFAULT_LOCAL_TMP),
+        )
         result = perform(type(self).driver, context)
         if not result.pop("failed"):
             result.setdefault("changed", False)

@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..connection import read_connection
+from ..context import Context
 from ..errors import EnrollmentError, OptionError, TransportError
 from ..ndes.ledger import Ledger, Place
-from ..ndes.otp import AdminServer, Otp, fetch
+from ..ndes.otp import AdminServer, Otp, fetch, read_admin_server
 from ..scep.certificates import fingerprint
 from .client import utc_now
 
@@ -35,6 +38,8 @@ class Challenges:
 
     given = False
     """Whether there is a password to be had."""
+    costly = False
+    """Whether one is lost for others while it is held."""
 
     def take(self, certificates: Sequence[x509.Certificate]) -> str | None:
         """The password. `certificates`: what GetCACert brought, judged. Raises EnrollmentError."""
@@ -67,7 +72,7 @@ class Literal(Challenges):
 class AdminPage(Challenges):
     """Passwords of the administration page. Forks of one run share a ledger, if there is a `folder` for it."""
 
-    given = True
+    given = costly = True
 
     def __init__(self, server: AdminServer, limit: int, folder: Path | None) -> None:
         if limit < 1:
@@ -88,9 +93,10 @@ class AdminPage(Challenges):
         except EnrollmentError:
             self._leave(None)
             raise
+        password = self._otp.password
         if self._otp.reusable:
             self._leave(None)
-        return self._otp.password
+        return password
 
     def used(self) -> None:
         """See Challenges."""
@@ -98,7 +104,7 @@ class AdminPage(Challenges):
 
     def unused(self) -> None:
         """See Challenges. It is left to the next host."""
-        self._leave(None if self._otp is None or self._otp.reusable else self._otp)
+        self._leave(self._otp)
 
     def another(self) -> bool:
         """See Challenges."""
@@ -121,7 +127,7 @@ class AdminPage(Challenges):
             time.sleep(random.uniform(_PAUSE / 2, _PAUSE))
 
     def _leave(self, unused: Otp | None) -> None:
-        place, self._place = self._place, None
+        place, self._place, self._otp = self._place, None, None
         if self._ledger is not None and place is not None:
             self._ledger.leave(place, unused)
 
@@ -135,3 +141,15 @@ class AdminPage(Challenges):
                 f"The page at {self._server.connection.url} shows the thumbprint {otp.thumbprint}, and the SCEP server "
                 "offers no CA certificate with it; one of the two addresses leads to another server."
             )
+
+
+def read_challenges(context: Context) -> Challenges:
+    """Of the options. Raises OptionError for what cannot work; nothing is sent."""
+    otp, password = context.params["otp"], context.params["challenge_password"]
+    if otp is None:
+        return Literal(password) if password else Challenges()
+    try:
+        server = read_admin_server(otp, read_connection(replace(context, params=otp)))
+    except OptionError as error:
+        raise EnrollmentError(f"otp.{error}") from None
+    return AdminPage(server, otp["max_outstanding"], context.run_folder)

@@ -24,7 +24,7 @@ from ..scep.certificates import self_signed
 from ..scep.constants import PkiStatus
 from ..scep.csr import build_csr
 from ..scep.errors import DecodeError, ReplyError, TrustError
-from ..scep.failures import explain
+from ..scep.failures import explain, names_challenge
 from ..scep.replies import Reply, open_reply, select_certificate, select_crl, select_issued
 from ..scep.requests import Identity, cert_poll, get_cert, get_crl, pkcs_req
 from ..scep.trust import CaCertificates, resolve
@@ -203,7 +203,7 @@ class Client:
         with self._understood("PKIOperation"):
             reply = open_reply(body, message, ca, allowed, utc_now())
         if reply.status is PkiStatus.FAILURE:
-            raise Refused(explain(reply), reply.fail_info)
+            raise Refused(explain(reply), reply.fail_info, challenge=names_challenge(reply))
         return reply
 
     def _ask(self, message: scep_requests.Request, prepared: Prepared) -> Issued | None:

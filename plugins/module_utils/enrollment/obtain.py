@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import _deps
-from ..errors import FileError, Refused
+from ..errors import FileError, Refused, TransportError
 from ..scep._compat import generate_rsa_key
 from ..scep.certificates import load_certificate, public_key_fingerprint, self_signed
 from ..scep.constants import FailInfo
@@ -89,23 +89,42 @@ def obtain(task: Task, decision: Decision) -> Obtained:
 
 
 def _begin(task: Task, decision: Decision) -> Obtained:
+    challenges = task.order.challenges
     renewing = decision.action is Action.RENEW and task.client.capabilities().renewal
-    if decision.action is Action.RENEW and not renewing and not task.context.params["challenge_password"]:
+    if decision.action is Action.RENEW and not renewing and not challenges.given:
         raise Refused(
             f"The certificate should be renewed ({'; '.join(decision.reasons)}), and the server does not offer "
             "Renewal; give a challenge_password for a new enrolment."
         )
     task.client.ca()  # before a key is made for nothing
-    opened = _open(task, new_key=decision.new_key, renewing=renewing)
-    task.store.keep(opened.kept)
     try:
-        issued = task.client.submit(opened.prepared)
-    except Refused:
+        opened, issued = _send(task, new_key=decision.new_key, renewing=renewing)
+    except Refused as refused:
         task.store.forget()
-        if not renewing or not task.context.params["challenge_password"]:
-            raise
-        return _begin(task, replace(decision, action=Action.ENROL))
+        if (renewing and challenges.given) or (refused.challenge and challenges.another()):
+            return _begin(task, replace(decision, action=Action.ENROL))
+        raise
     return _obtained(opened, _wait(task, opened, issued), begun=True)
+
+
+def _send(task: Task, *, new_key: bool, renewing: bool) -> tuple[_Open, Issued | None]:
+    """Make a request, keep it, and send it; whatever happens, the source of the password learns what became of it."""
+    challenges, sent = task.order.challenges, False
+    try:
+        opened = _open(task, new_key=new_key, renewing=renewing)
+        task.store.keep(opened.kept)
+        sent = True
+        return opened, task.client.submit(opened.prepared)
+    except TransportError as error:
+        sent = sent and error.sent
+        if challenges.costly and not sent:  # another host gets the password that is in the request
+            task.store.forget()
+        raise
+    finally:
+        if sent:
+            challenges.used()
+        else:
+            challenges.unused()
 
 
 def _obtained(opened: _Open, issued: Issued | None, *, begun: bool) -> Obtained:
@@ -137,7 +156,7 @@ def _open(task: Task, *, new_key: bool, renewing: bool) -> _Open:
         else:
             key = held.key()
         public = key.public_key()
-        csr = client.request(key, task.request, None if renewing else task.context.params["challenge_password"])
+        csr = client.request(key, task.request, None if renewing else _challenge(task, key))
         if renewing and held.certificate is not None:
             signer, signed_by = Identity(held.certificate, held.key()), SIGNED_BY_CERTIFICATE
         else:
@@ -158,6 +177,14 @@ def _open(task: Task, *, new_key: bool, renewing: bool) -> _Open:
         own_key=None if own_key is None else encode_key(own_key, "pkcs8", None).decode("ascii"),
     )
     return _Open(kept, Prepared(csr, task.request.subject, public, kept.transaction_id, signer, renewing), key)
+
+
+def _challenge(task: Task, key: Any) -> str | None:
+    """The challenge password. One that costs something is fetched when nothing but the server can still refuse."""
+    challenges, client = task.order.challenges, task.client
+    if challenges.costly:
+        client.request(key, task.request, None)
+    return challenges.take(client.offered())
 
 
 def _reopen(task: Task) -> _Open:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..context import Context
+from .challenge import Challenges, read_challenges
 from .client import Client
 from .decide import Wanted
 from .held import Held
@@ -24,13 +25,14 @@ class Order:
     wanted: Wanted
     request: Request
     key_form: KeyForm
+    challenges: Challenges
 
 
 def read_order(context: Context) -> Order:
     """Of the options. Raises OptionError."""
     server = read_server(context)
     wanted, request = read_wanted(context)
-    return Order(server, wanted, request, read_key_form(context))
+    return Order(server, wanted, request, read_key_form(context), read_challenges(context))
 
 
 @dataclass(frozen=True)

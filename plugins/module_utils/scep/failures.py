@@ -315,3 +315,16 @@ def explain(reply: Reply) -> str:
     return (
         f"The server refuses the request with {' and '.join(reasons)}{said}. Cause: {cause}; {'; '.join(steps[::-1])}."
     )
+
+
+_CHALLENGE_CODES = (0x80070490, 0x80096004, 0x800B0110)
+
+
+def names_challenge(reply: Reply) -> bool:
+    """Whether a reply with the status FAILURE says that the challenge password is the reason.
+
+    NDES says so with an HRESULT, others in the failInfoText. Where neither is there, nobody knows.
+    """
+    if reply.hresult is not None:
+        return reply.hresult in _CHALLENGE_CODES
+    return "challenge" in (reply.fail_info_text or "").lower()
