@@ -16,3 +16,4 @@ class ActionModule(InProcessAction):
 
     spec = argspec.PIPE
     driver = staticmethod(ensure_content)
+    _supports_async = False  # the private key would lie in the file of the job, which others can read

@@ -31,6 +31,10 @@ extends_documentation_fragment:
   - netcert.ndes._connection
   - netcert.ndes._admin_page.otp
 attributes:
+  async:
+    description: Supports being used with the C(async) keyword.
+    support: none
+    details: Ansible keeps what such a task returns in a file that others can read, and that would be the private key.
   check_mode:
     support: full
     details:

@@ -27,7 +27,7 @@ from ansible_collections.netcert.ndes.plugins.module_utils.context import Contex
 
 
 class InProcessAction(ActionBase):
-    """Base of the action plugins. Subclasses set `spec` and `driver`, and nothing else."""
+    """Base of the action plugins. Subclasses set `spec` and `driver`, and say where they support less."""
 
     _requires_connection = False
     _supports_check_mode = True

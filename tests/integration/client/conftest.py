@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -21,6 +22,8 @@ import yaml
 from support.awkward import Awkward
 
 BIN = Path(sys.executable).parent
+AS_MODULE = re.compile(r"Using module file \S+/modules/scep_")
+"""What -vvv says of a task that is sent as a module."""
 
 
 @dataclass(frozen=True)

@@ -26,10 +26,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from support import pki as pki_module
 from support.awkward import Awkward
 
-from .conftest import Playbooks
+from .conftest import AS_MODULE, Playbooks
 
 Task = Callable[..., "dict[str, Any]"]
-AS_MODULE = re.compile(r"Using module file \S+/modules/scep_")
 INVOCATION = re.compile(r'^    "invocation": \{\n.*?\n    \}', re.MULTILINE | re.DOTALL)
 """As -vvv prints it; ansible-core 2.19 does not register it."""
 CHALLENGE = "C0rrect-horse-battery"

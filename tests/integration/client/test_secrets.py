@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from support import pki as pki_module
 from support.awkward import Awkward
 
-from .conftest import Playbooks, Played
+from .conftest import AS_MODULE, Playbooks, Played
 
 Task = Callable[..., "dict[str, Any]"]
 Play = Callable[["list[dict[str, Any]]"], Played]
@@ -125,6 +125,7 @@ def play(playbooks: Playbooks, answering: Awkward) -> Play:
             environment={
                 "ANSIBLE_LOG_PATH": str(playbooks.folder / "ansible.log"),
                 "ANSIBLE_KEEP_REMOTE_FILES": "true",
+                "ANSIBLE_ASYNC_DIR": str(playbooks.folder / "jobs"),
                 "ANSIBLE_REMOTE_TMP": str(playbooks.folder / "remote"),
                 "TMPDIR": str(playbooks.folder / "tmp"),
             },
@@ -195,6 +196,7 @@ def test_nothing_is_told(playbooks: Playbooks, answering: Awkward, task: Task, p
     ansible = playbooks.folder / "remote"
     payloads = {path.name for path in ansible.rglob("AnsiballZ_scep_*.py")}
     modules = ("ca_info", "certificate", "certificate_pipe", "crl", "trust_store")
+    assert len(AS_MODULE.findall(played.output)) == (len(OUTCOMES) if module else len(modules))
     assert payloads == {f"AnsiballZ_scep_{name}.py" for name in modules}
     (pending_request,) = playbooks.files.glob("*.scep-pending.json")
     (old_key,) = playbooks.files.glob("k.pem.2*~")
@@ -208,3 +210,27 @@ def test_nothing_is_told(playbooks: Playbooks, answering: Awkward, task: Task, p
     assert not [path for path in holding if not private(path, playbooks.folder)]
     assert {oct(path.stat().st_mode & 0o777) for path in own} == {"0o600"}
     assert not [path for path in playbooks.files.iterdir() if path.name.startswith(".")]
+
+
+def test_a_job_in_the_background_leaves_no_secret(
+    playbooks: Playbooks, answering: Awkward, task: Task, play: Play
+) -> None:
+    """Its file, which others can read, has what the module returned. So a module that returns a private key is none."""
+    pinned = {**AUTHORITY, "ca_fingerprint": fingerprint(answering.pki.ca.certificate)}
+    background = {"async": 600, "poll": 0}
+    wait = {"ansible.builtin.async_status": {"jid": "{{ job.ansible_job_id }}"}, "register": "done"}
+    played = play(
+        [
+            {**task("scep_certificate", register="job", **FILES, **pinned, subject="CN=sw1"), **background},
+            {**wait, "until": "done is finished", "retries": 600, "delay": 1},
+            {**task("scep_certificate_pipe", register="pipe", **PIPE, **pinned, subject="CN=sw1"), **background},
+        ]
+    )
+    assert played.results["done"]["changed"]
+    assert played.results["pipe"]["failed"] and "does not support async" in played.results["pipe"]["msg"]
+    assert len(answering.requests) == 1
+    (job,) = files(playbooks.folder / "jobs")
+    told = [*GIVEN.values(), *(playbooks.files / "k.pem").read_text().splitlines()[2:-2]]
+    found = job.read_bytes() + played.output.encode()
+    assert str(playbooks.files / "c.pem").encode() in job.read_bytes()
+    assert not [secret for secret in told for shape in shapes(secret) if shape in found]
