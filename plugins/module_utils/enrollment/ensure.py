@@ -189,7 +189,10 @@ def _absent(context: Context, outputs: Outputs, transaction: Transaction) -> dic
     if not context.check_mode:
         transaction.recover((*outputs.all(), outputs.pending))
     made = read_held(outputs).key_made
-    targets = [target for target in (*reversed(outputs.all()), outputs.pending) if made or target is not outputs.key]
+    # The record, which tells that the key is ours, goes last: a killed run leaves the next one what it needs to know.
+    *others, record = outputs.all()
+    ordered = (outputs.pending, *reversed(others), record)
+    targets = [target for target in ordered if made or target is not outputs.key]
     there = [target for target in targets if target.path.exists()]
     copies: list[str] = []
     if there and not context.check_mode:

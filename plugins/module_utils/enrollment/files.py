@@ -205,15 +205,17 @@ def set_attributes(target: Target) -> None:
         raise FileError(f"{target.option}: '{target.path}' cannot be changed: {error.strerror}.") from None
 
 
-def back_up(target: Target, moment: str, limit: int = FILE_LIMIT) -> Path | None:
-    """Copy an existing file, with its owner and mode, to a name with the time in it. Raises FileError."""
-    data = read_file(target.option, target.path, limit)
-    if data is None:
+def back_up(target: Target, moment: str) -> Path | None:
+    """Keep an existing file, with its owner and mode, under a name with the time in it. Raises FileError.
+
+    It is whole at once: a second name for what is about to lose its first one.
+    """
+    if not target.path.exists():
         return None
     copy = target.path.with_name(f"{target.path.name}.{moment}~")
     try:
         copy.unlink(missing_ok=True)
-        _create(copy, data, Attributes(), target.path.stat())
+        _keep(target.path, copy)
     except OSError as error:
         raise FileError(f"{target.option}: no backup '{copy}' can be written: {error.strerror}.") from None
     return copy

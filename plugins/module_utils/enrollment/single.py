@@ -112,5 +112,5 @@ class SingleFile:
     def _back_up(self) -> str | None:
         if not self._context.params["backup"]:
             return None
-        copy = back_up(self.target, f"{utc_now():%Y%m%dT%H%M%SZ}", _LIMIT)
+        copy = back_up(self.target, f"{utc_now():%Y%m%dT%H%M%SZ}")
         return None if copy is None else str(copy)

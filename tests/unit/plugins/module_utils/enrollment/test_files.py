@@ -262,11 +262,12 @@ def test_staging_that_fails_leaves_nothing(three: Set, monkeypatch: pytest.Monke
     assert three.contents() == three.expected(b"old")
 
 
-def test_file_system_without_second_names(three: Set, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_unused: Any, **__: Any) -> None:
-        raise OSError(errno.EPERM, "Operation not permitted")
+def refuse_link(*_unused: Any, **__: Any) -> None:
+    raise OSError(errno.EPERM, "Operation not permitted")
 
-    monkeypatch.setattr(os, "link", refuse)
+
+def test_file_system_without_second_names(three: Set, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "link", refuse_link)
     three.write(b"old")
     three.write(b"new")
     assert three.contents() == three.expected(b"new")
@@ -433,12 +434,18 @@ def test_only_root_gives_files_away(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     check_writable([Target("path", tmp_path / "c", Attributes(uid=1000, gid=1001))], touch=False)
 
 
-def test_back_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize("second_names", [True, False])
+def test_back_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, second_names: bool) -> None:
+    if not second_names:
+        monkeypatch.setattr(os, "link", refuse_link)
     target = Target("path", tmp_path / "c", PUBLIC)
     assert back_up(target, "now") is None
     target.path.write_bytes(b"old")
     target.path.chmod(0o600)
+    (tmp_path / "c.now~").write_bytes(b"of a run in the same second")
     copy = back_up(target, "now")
+    Transaction(target.path).commit([(target, b"new")])
     assert copy == tmp_path / "c.now~"
-    assert copy.read_bytes() == b"old"
+    assert (copy.read_bytes(), target.path.read_bytes()) == (b"old", b"new")
     assert mode(copy) == 0o600
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c", "c.now~"]
