@@ -16,7 +16,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +39,19 @@ class OurServer:
 
     def password(self) -> str:
         """A fresh one-time password."""
-        (found,) = command(self.state, "otp", "create")["passwords"]
-        return str(found)
+        return self.passwords(1)[0]
+
+    def passwords(self, count: int) -> list[str]:
+        """Fresh one-time passwords."""
+        found: list[str] = command(self.state, "otp", "create", "--count", str(count))["passwords"]
+        return found
+
+    def restarted(self, **settings: object) -> OurServer:
+        """The same server after a restart with these settings changed, at another address."""
+        command(self.state, "stop")
+        file = self.state / "settings.json"
+        file.write_text(json.dumps({**json.loads(file.read_text()), **settings}))
+        return replace(self, url=_served(self.state))
 
     def decide(self, verb: str, *more: str) -> None:
         """Approve or deny the one request that waits."""
@@ -70,6 +81,11 @@ def command(state: Path, *arguments: str) -> dict[str, Any]:
     return found
 
 
+def _served(state: Path) -> str:
+    """Start the server in the background; its address."""
+    return str(command(state, "serve", "--daemon", "--bind", "127.0.0.1:0")["url"])
+
+
 @contextmanager
 def our_server(state: Path, static: str = "", **settings: object) -> Iterator[OurServer]:
     """Our server on a free port of loopback; `static` is the password where the setting challenge is that."""
@@ -80,10 +96,10 @@ def our_server(state: Path, static: str = "", **settings: object) -> Iterator[Ou
         file = state.with_name("password")
         file.write_text(static, encoding="utf-8")
         command(state, "challenge", "set", "--file", str(file))
-    started = command(state, "serve", "--daemon", "--bind", "127.0.0.1:0")
+    url = _served(state)
     try:
         roles = {role: load_certificate(made[role]["pem"].encode()) for role in ("ca", "ra_encryption", "ra_signing")}
-        yield OurServer(state, started["url"], **roles)
+        yield OurServer(state, url, **roles)
     finally:
         command(state, "stop")
 

@@ -24,6 +24,8 @@ from support.awkward import Awkward
 BIN = Path(sys.executable).parent
 AS_MODULE = re.compile(r"Using module file \S+/modules/scep_")
 """What -vvv says of a task that is sent as a module."""
+HERE = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+"""Variables of a host that is this machine."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,18 @@ class Playbooks:
         self.folder = folder
         self.files = folder / "files"
         self.files.mkdir()
+
+    def variables(self) -> dict[str, str]:
+        """The process environment of a run."""
+        return {
+            "PATH": f"{BIN}:/usr/bin:/bin",
+            "HOME": str(self.folder),
+            "LANG": "C.UTF-8",
+            "ANSIBLE_INJECT_INVOCATION": "true",
+            "ANSIBLE_LOCAL_TEMP": str(self.folder / "ansible-local"),
+            "ANSIBLE_CONNECTION_PLUGINS": str(self.folder / "connections"),
+            **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE")},
+        }
 
     def play(
         self,
@@ -67,12 +81,12 @@ class Playbooks:
             "delegate_to": "localhost",
             "become": False,
             "connection": "local",
-            "vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable},
+            "vars": HERE,
         }
         play = {"hosts": "all", "gather_facts": False, "tasks": [*tasks, *([save] if registered else [])]}
         (self.folder / "play.yml").write_text(yaml.safe_dump([play], sort_keys=False))
-        host = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-        (self.folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": {"device": inventory or host}}}))
+        hosts = {"device": inventory or HERE}
+        (self.folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}))
         (self.folder / "vars.json").write_text(json.dumps(variables))
         (self.folder / "results.json").unlink(missing_ok=True)
         elsewhere = self.folder / "elsewhere"
@@ -86,16 +100,7 @@ class Playbooks:
                 *options,
             ],
             cwd=elsewhere,
-            env={
-                "PATH": f"{BIN}:/usr/bin:/bin",
-                "HOME": str(self.folder),
-                "LANG": "C.UTF-8",
-                "ANSIBLE_INJECT_INVOCATION": "true",
-                "ANSIBLE_LOCAL_TEMP": str(self.folder / "ansible-local"),
-                "ANSIBLE_CONNECTION_PLUGINS": str(self.folder / "connections"),
-                **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE")},
-                **(environment or {}),
-            },
+            env={**self.variables(), **(environment or {})},
             capture_output=True,
             text=True,
             check=False,

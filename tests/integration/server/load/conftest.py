@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from support import kept
+
 from ..conftest import RunningServer, alive
-from . import kept
 from .clients import BITS, Fleet
 
 SECONDS = 60

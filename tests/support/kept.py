@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The netcert.ndes contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the database holds, read past the server. All that these tests know of its tables stands here."""
+"""What the server's database holds, read past the server. All that tests know of its tables stands here."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from ansible_collections.netcert.ndes.plugins.module_utils.scep import certificates
 
 _CERTIFICATES = sa.text("SELECT serial, der, challenge_id FROM certificates")
 _USED = sa.text("SELECT id FROM otp WHERE used IS NOT NULL")
@@ -23,6 +24,11 @@ class Certificate:
     serial: str
     der: bytes
     challenge_id: int | None
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256, as the client writes it."""
+        return certificates.fingerprint(certificates.load_certificate(self.der))
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ class Kept:
         ders = [certificate.der for certificate in self.certificates]
         assert not set(received) - set(ders), "a client has a certificate that the database has not"
         assert len({certificate.serial for certificate in self.certificates}) == len(ders), "a serial twice"
-        per_password = Counter(certificate.challenge_id for certificate in self.certificates)
+        per_password = Counter(one.challenge_id for one in self.certificates if one.challenge_id is not None)
         assert not [password for password, count in per_password.items() if count > 1], "a password used twice"
         assert set(per_password) == self.used, "used passwords and certificates are not the same"
         issued = Counter((line.serial, line.challenge_id) for line in self.audit if line.outcome == "issued")
