@@ -38,9 +38,9 @@ def test(names: list[str]) -> int:
 
 def bench(names: list[str]) -> int:
     """Measure the server: all parts, or those named."""
-    environment = environments.build_main()
+    environment = environments.build_bench()
     tests = str(ROOT / "tests")
-    return subprocess.run([environment.bin / "python", "-m", "benchmark", *names], check=False, cwd=tests).returncode
+    return subprocess.run([environment.python, "-m", "benchmark", *names], check=False, cwd=tests).returncode
 
 
 def fuzz(words: list[str]) -> int:

@@ -56,6 +56,7 @@ ENVIRONMENTS = {
         Environment("core-2.21", ((3, 13), (3, 12)), "requirements-main.txt", VENV),
         _in_cache("core-2.19", ((3, 11),)),
         _in_cache("lowest", ((3, 9),)),
+        _in_cache("bench", ((3, 13), (3, 12), (3, 11))),
         _in_cache("fuzz", ((3, 13), (3, 12), (3, 11))),
         _in_cache("importer", ((3, 13), (3, 12)), has_collection=False),
         _in_cache("go", ((3, 13), (3, 12), (3, 11)), has_collection=False),
@@ -97,7 +98,7 @@ def _furnish(environment: Environment) -> None:
     script.chmod(0o755)
 
 
-def build(environment: Environment) -> None:
+def build(environment: Environment, python: Path | None = None) -> None:
     """Make the environment, unless it stands already with the same interpreter and the same requirements.
 
     Changed requirements are installed on top, another interpreter starts anew; `make clean` brings newer versions.
@@ -105,7 +106,7 @@ def build(environment: Environment) -> None:
     Raises:
         Failure: No interpreter, or pip failed.
     """
-    python = interpreters.first_of(environment.pythons)
+    python = python or interpreters.first_of(environment.pythons)
     requirements = ROOT / "dev" / environment.requirements
     wanted = [f"{python.resolve()} in {environment.folder}", *_lines(requirements)]
     stamp = environment.folder / ".built-for"
@@ -122,6 +123,17 @@ def build(environment: Environment) -> None:
         say(f"environment {environment.name}: ready in {time.monotonic() - start:.0f} s")
     if environment.has_collection:
         _furnish(environment)
+
+
+def build_bench() -> Environment:
+    """To measure with: the system's Python where it will do, as the role takes it, else the one of .venv.
+
+    Distributions build theirs with the compiler's optimisations by profile, pyenv does not unless it is told.
+    """
+    debian.ensure(["python3-venv", "scep"])
+    bench = ENVIRONMENTS["bench"]
+    build(bench, interpreters.of_system(bench.pythons))
+    return bench
 
 
 def build_main() -> Environment:

@@ -60,6 +60,12 @@ def found() -> dict[Version, Path]:
     return interpreters
 
 
+def of_system(versions: tuple[Version, ...]) -> Path | None:
+    """The operating system's own python3, if it is of one of these versions."""
+    python = Path("/usr/bin/python3")
+    return python if any(_can_make_venvs(python, version) for version in versions if python.exists()) else None
+
+
 def first_of(versions: tuple[Version, ...]) -> Path:
     """The interpreter of the first of these versions that is here.
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import sys
 from pathlib import Path
 
@@ -19,7 +20,9 @@ from toolchain.places import BUILD
 
 def main(names: list[str]) -> int:
     """Run all parts, or those named on the command line."""
-    devices, found = Devices(), Result()
+    python = f"{platform.python_version()} {Path(sys.executable).resolve()}"
+    devices, found = Devices(), Result({"bench.python": python})
+    print(f"measuring with Python {python}", file=sys.stderr, flush=True)
     for part in PARTS:
         if not names or part.__name__ in names:
             print(f"measuring: {part.__name__}", file=sys.stderr, flush=True)

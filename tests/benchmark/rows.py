@@ -50,6 +50,7 @@ class Row:
 
 
 ROWS = (
+    Row("bench.python", "the Python that ran server and client", ""),
     Row("server.floor_ratio", "CPU of one enrolment, divided by its bare RSA operations", "1.5, defect above 1.8"),
     Row("server.vs_stepca", "CPU of step-ca for one enrolment, divided by ours", "1.4, defect below 1.1"),
     Row("server.vs_micromdm", "CPU of micromdm scepserver for one, divided by ours", "1.65, defect below 1.3"),

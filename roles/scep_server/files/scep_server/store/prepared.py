@@ -9,7 +9,6 @@ To execute a statement SQLAlchemy takes several times as long as SQLite does: th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,7 +25,7 @@ class Prepared:
         self._statement = statement
         self._compiled: dict[str, tuple[str, dict[str, Any]]] = {}  # by dialect; made twice by two threads, it is equal
 
-    def run(self, connection: sa.Connection, values: Mapping[str, Any]) -> Any:
+    def run(self, connection: sa.Connection, values: dict[str, Any]) -> Any:
         """Run it within the connection's transaction, if there is one: the driver's cursor.
 
         Raises what SQLAlchemy raises.
