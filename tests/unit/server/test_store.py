@@ -64,6 +64,22 @@ def test_the_newest_generation_is_found(opened: Store) -> None:
     assert isinstance(found, Issued) and (found.generation, int(found.serial, 16)) == (1, 2)
 
 
+def test_a_held_connection_serves_every_use(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one use leaves undone, the next does not see, and the connection is free again afterwards."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.2)
+    with contextlib.closing(open_store("", state)) as alone:  # with one connection
+        password = add_password(alone, b"m" * 32)
+        with alone.database.held():
+            assert alone.answers.find(key(1)) is None
+            assert alone.answers.issue(row(1, key(1)), password, record())
+            assert not alone.answers.issue(row(2, key(2)), password, record())
+            assert not alone.answers.issue(row(1, key(2)), None, record())
+            assert isinstance(alone.answers.find(key(1)), Issued) and alone.answers.find(key(2)) is None
+            with pytest.raises(StoreBusy):
+                together(1, lambda _number: alone.answers.find(key(1)))
+        assert [line["outcome"] for line in together(1, lambda _number: alone.audit.records())[0]] == ["issued"]
+
+
 def test_expired_passwords_are_not_used(opened: Store) -> None:
     password = add_password(opened, b"m" * 32, expires=NOW)
     assert not opened.answers.issue(row(1, key(1)), password, record())

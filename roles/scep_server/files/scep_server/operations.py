@@ -101,7 +101,8 @@ def _pki_operation(server: Server, asked: Asked) -> Answer:
         return Answer(body, CONTENT_TYPES["pki_message"])
     call = Call(incoming, asked.client, asked.now)
     try:
-        body = HANDLERS[incoming.kind](server, call)
+        with server.store.database.held():
+            body = HANDLERS[incoming.kind](server, call)
     except (Refusal, MessageError) as error:
         refusal = error if isinstance(error, Refusal) else _as_refusal(error)
         subject = "" if incoming.csr is None else subject_text(incoming.csr)

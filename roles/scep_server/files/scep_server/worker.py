@@ -90,6 +90,8 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ships no t
     def load_wsgi(self) -> None:
         """Wrap the application, so that the watchdog sleeps while it works."""
         super().load_wsgi()
+        # Each request asks for two dozen of gunicorn's settings, of which each takes two calls to look up as they are.
+        self.cfg.__dict__.update({name: setting.get() for name, setting in self.cfg.settings.items()})
         application: Any = self.app.wsgi()
 
         def watched(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

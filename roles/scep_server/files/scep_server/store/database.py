@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +34,31 @@ class Database:
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
+        self._held = threading.local()
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """All that this thread reads and writes in the `with` block goes over one connection, got and tested once.
+
+        Each use is a transaction of its own all the same. Raises StoreBusy.
+        """
+        connection = self._held.connection = _connect(self.engine)
+        try:
+            yield
+        finally:
+            self._held.connection = None
+            connection.close()
+
+    def _use(self, *, writing: bool) -> _Use:
+        return _Use(self.engine, getattr(self._held, "connection", None), writing=writing)
 
     def reading(self) -> _Use:
         """A connection to read with. Raises StoreBusy when the database does not answer in time."""
-        return _Use(self.engine, writing=False)
+        return self._use(writing=False)
 
     def writing(self) -> _Use:
         """A transaction, committed at the end. Raises StoreBusy, and IntegrityError for what is there already."""
-        return _Use(self.engine, writing=True)
+        return self._use(writing=True)
 
     def ping(self) -> None:
         """Raises StoreBusy when the database cannot be read."""
@@ -56,17 +76,14 @@ class _Use:
     A block that raises, or that was rolled back within, changes nothing.
     """
 
-    def __init__(self, engine: sa.Engine, *, writing: bool) -> None:
+    def __init__(self, engine: sa.Engine, held: sa.Connection | None, *, writing: bool) -> None:
         self._engine = engine
+        self._held = held
         self._writing = writing
 
     def __enter__(self) -> sa.Connection:
-        try:
-            self._connection = self._engine.connect()
-            if self._writing:
-                self._connection.begin()
-        except (DBAPIError, PoolTimeout) as error:
-            raise _busy(error) from error
+        self._connection = self._held or _connect(self._engine)
+        self._connection.begin()  # with neither driver does it go to the database
         return self._connection
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: Any) -> None:
@@ -75,13 +92,23 @@ class _Use:
                 if self._writing and kind is None:
                     self._connection.commit()
             finally:
-                self._connection.close()
+                if self._held is None:
+                    self._connection.close()
+                else:
+                    self._connection.rollback()
         except (IntegrityError, DataError):
             raise
         except DBAPIError as own:
             raise _busy(own) from own
         if isinstance(error, DBAPIError) and not isinstance(error, (IntegrityError, DataError)):
             raise _busy(error) from error
+
+
+def _connect(engine: sa.Engine) -> sa.Connection:
+    try:
+        return engine.connect()
+    except (DBAPIError, PoolTimeout) as error:
+        raise _busy(error) from error
 
 
 def _busy(error: Exception) -> StoreBusy:
