@@ -53,6 +53,7 @@ _SOURCES = (
     # folder or file in the collection, what stands before its path in the archive
     ("roles/scep_server/files/scep_server", "scep_server"),
     ("plugins/module_utils/scep", _NAMESPACE + "plugins/module_utils/scep"),
+    ("plugins/module_utils/ndes/binding.py", _NAMESPACE + "plugins/module_utils/ndes/binding.py"),
     ("plugins/module_utils/_deps.py", _NAMESPACE + "plugins/module_utils/_deps.py"),
 )
 _MAIN = b"from scep_server.cli import main\n\nraise SystemExit(main())\n"

@@ -47,11 +47,18 @@ class HttpError(Exception):
         self.headers = headers
 
 
-class Application:
-    """Answers requests for one `Server`; safe to call from many threads."""
+Pages = Callable[[Server, Environ], "Answer | None"]
 
-    def __init__(self, server: Server) -> None:
+
+class Application:
+    """Answers requests for one `Server`; safe to call from many threads.
+
+    `pages` has its own answers to some paths, and is asked first.
+    """
+
+    def __init__(self, server: Server, pages: Pages | None = None) -> None:
         self._server = server
+        self._pages = pages
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """WSGI (PEP 3333). Nothing that a client sends gets an exception past this."""
@@ -59,10 +66,11 @@ class Application:
         headers: Headers = ()
         try:
             answer = self._answer(environ)
+            headers = answer.headers
         except HttpError as error:
             status, headers, answer = error.status, error.headers, _line(error.text)
         except (DecodeError, MessageError) as error:
-            log.info("%s: not a SCEP message: %s", _client(environ), error)
+            log.info("%s: not a SCEP message: %s", client_of(environ), error)
             status, answer = HTTPStatus.BAD_REQUEST, _line(str(error))
         except Unavailable as error:
             status, answer = HTTPStatus.NOT_FOUND, _line(str(error))
@@ -82,6 +90,8 @@ class Application:
 
     def _answer(self, environ: Environ) -> Answer:
         method, server = environ["REQUEST_METHOD"], self._server.at_this_moment()
+        if self._pages is not None and (shown := self._pages(server, environ)) is not None:
+            return shown
         query_string = environ.get("QUERY_STRING", "")
         if not query_string and method in ("GET", "HEAD"):
             above, _slash, page = environ.get("PATH_INFO", "").rpartition("/")
@@ -93,7 +103,7 @@ class Application:
         message = _message(environ, method, query) if operation.takes_message else b""
         if (body_complete := environ.get(BODY_COMPLETE)) is not None:
             body_complete()
-        return operation.answer(server, Asked(message, _client(environ), server.clock()))
+        return operation.answer(server, Asked(message, client_of(environ), server.clock()))
 
 
 def _operation(query_string: str, method: str) -> tuple[Query, Operation]:
@@ -142,7 +152,8 @@ def _body(environ: Environ) -> bytes:
     return body
 
 
-def _client(environ: Environ) -> str:
+def client_of(environ: Environ) -> str:
+    """The client's address, for the log."""
     return str(environ.get("REMOTE_ADDR", ""))[:64]
 
 

@@ -17,7 +17,7 @@ from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from .errors import Refusal, ServerError, StateError
+from .errors import Refusal, ServerError, StateError, TooManyPasswords
 from .server import Server
 from .store import epoch
 
@@ -34,14 +34,16 @@ def mac(otp_key: bytes, password: str) -> bytes:
 
 
 def create(server: Server, count: int) -> tuple[list[str], int]:
-    """(`count` new one-time passwords of 32 hexadecimal digits, when they expire in seconds since the epoch).
+    """(`count` new one-time passwords in hexadecimal, when they expire in seconds since the epoch).
 
-    Raises ServerError when too many would be outstanding.
+    Raises TooManyPasswords when too many would be outstanding.
     """
     now, settings, otp_key = server.clock(), server.settings, server.pki.otp_key
     if count > settings.otp_outstanding:
-        raise ServerError(f"{count} one-time passwords are more than the setting otp_outstanding allows at a time.")
-    passwords = [_new() for _number in range(count)]
+        raise TooManyPasswords(
+            f"{count} one-time passwords are more than the setting otp_outstanding allows at a time."
+        )
+    passwords = [_new(settings.otp_octets) for _number in range(count)]
     expires = epoch(now + dt.timedelta(minutes=settings.otp_minutes))
     server.store.challenges.add(
         [mac(otp_key, password) for password in passwords],
@@ -53,8 +55,8 @@ def create(server: Server, count: int) -> tuple[list[str], int]:
     return passwords, expires
 
 
-def _new() -> str:
-    return secrets.token_hex(16).upper()
+def _new(octets: int) -> str:
+    return secrets.token_hex(octets).upper()
 
 
 def reusable(server: Server) -> str:
@@ -68,7 +70,9 @@ def reusable(server: Server) -> str:
     if sealed is None:
         if kind != "single":
             raise StateError("There is no static challenge password yet: set one with 'challenge set'.")
-        store.keep(kind, _seal(otp_key, kind, _new()), replace=False)  # or somebody else does it at this moment
+        store.keep(
+            kind, _seal(otp_key, kind, _new(server.settings.otp_octets)), replace=False
+        )  # or somebody else does it at this moment
         sealed = store.kept(kind) or ""
     return _unseal(otp_key, kind, sealed)
 
@@ -95,7 +99,7 @@ def set_reusable(server: Server, password: str | None) -> tuple[str, bool]:
         raise ServerError("The challenge password has a line break or another character in it that is not printable.")
     if password is not None and not password:
         raise ServerError("The challenge password is empty.")
-    chosen = password or _new()
+    chosen = password or _new(server.settings.otp_octets)
     before = store.kept(kind)
     with contextlib.suppress(StateError):  # one that cannot be decrypted is replaced
         if before is not None and _unseal(otp_key, kind, before) == chosen:

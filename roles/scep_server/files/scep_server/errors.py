@@ -29,6 +29,14 @@ class Unavailable(ServerError):
     """There is nothing here of what a client asks for with a plain GET; the answer is 404."""
 
 
+class TooManyPasswords(ServerError):
+    """As many one-time passwords as may be are unused."""
+
+
+class LoginRefused(Exception):
+    """A log-in failed. The text is for the log; whoever tried learns nothing but that."""
+
+
 class Refusal(Exception):
     """A request is refused: `fail_info` and `text` go to the client, `reason` (by default the text) to the audit."""
 

@@ -22,6 +22,7 @@ from gunicorn.app.base import BaseApplication
 from . import authority, challenges
 from .app import Application
 from .errors import ServerError, StateError
+from .ndes.admin import open_pages
 from .pidfile import PidFile
 from .server import open_server, utc_now
 from .settings import Settings, split_address
@@ -31,6 +32,8 @@ log = logging.getLogger("scep_server")
 
 HEADER_FIELDS = 40
 HEADER_BYTES = 8190
+TICKET_BYTES = 65536
+"""Of a header that may be a Kerberos ticket with all groups of its user."""
 STOP_SECONDS = 5
 """Seconds that open requests get beyond their own deadline when the server stops."""
 
@@ -51,7 +54,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
             "graceful_timeout": settings.request_seconds + STOP_SECONDS,
             "limit_request_line": REQUEST_LINE,
             "limit_request_fields": HEADER_FIELDS,
-            "limit_request_field_size": HEADER_BYTES,
+            "limit_request_field_size": TICKET_BYTES if settings.keytab else HEADER_BYTES,
             "http_parser": "python",
             "control_socket_disable": True,
             "proc_name": "scep-server",
@@ -65,7 +68,8 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
             self.cfg.set(name, value)
 
     def load(self) -> Application:
-        return Application(open_server(self._state, settings=self._settings, check_database=False))
+        server = open_server(self._state, settings=self._settings, check_database=False)
+        return Application(server, open_pages(self._state, self._settings))
 
     def _worker_is_ready(self, worker: Any) -> None:
         worker.request_seconds = self._settings.request_seconds
@@ -99,6 +103,7 @@ def check(state: Path, settings: Settings, *, address: bool = True) -> None:
             challenges.reusable(server)
     finally:
         server.store.close()
+    open_pages(state, settings)
     if (objection := authority.expired(server.authority, utc_now())) is not None:
         raise StateError(objection)
     if address:

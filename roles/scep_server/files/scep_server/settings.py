@@ -109,6 +109,13 @@ def _patterns(values: tuple[str, ...]) -> str | None:
     return None
 
 
+def _login_names(values: tuple[str, ...]) -> str | None:
+    for value in values:
+        if not re.fullmatch(r"[^\\@]+[\\@][^\\@]+", value):
+            return f"may contain names such as DOMAIN\\user or user@REALM, which {value!r} is not"
+    return None
+
+
 def split_address(value: str) -> tuple[str, str]:
     """(host without brackets, port) of HOST:PORT."""
     host, _colon, port = value.rpartition(":")
@@ -331,6 +338,59 @@ class Settings:
         ),
     )
 
+    admin_page: bool = field(
+        default=False,
+        metadata=_told("Whether there are pages where NDES has them; /certsrv/mscep_admin/ hands out passwords."),
+    )
+    admin_auth: tuple[str, ...] = field(
+        default=("negotiate", "ntlm"),
+        metadata=_told(
+            "Ways to log in to the administration page, in the order of their headers; all but basic need pyspnego.",
+            _some_of("negotiate", "ntlm", "basic"),
+        ),
+    )
+    users_file: str = field(
+        default="",
+        metadata=_told(
+            "File of lines DOMAIN:user:password, relative to the state folder, for log-ins with a password; a user who "
+            "logs in as user@REALM has an empty domain."
+        ),
+    )
+    keytab: str = field(
+        default="",
+        metadata=_told(
+            "Keytab for Kerberos in negotiate, relative to the state folder; it needs gssapi. Empty: no Kerberos."
+        ),
+    )
+    admin_epa: str = field(
+        default="none",
+        metadata=_told(
+            "Whether log-ins by negotiate and ntlm are bound to the TLS connection (extended protection): none, allow "
+            "(a binding that is given has to be right), or require.",
+            _one_of("none", "allow", "require"),
+        ),
+    )
+    admin_users: tuple[str, ...] = field(
+        default=(),
+        metadata=_told(
+            "Who gets passwords on the administration page, as DOMAIN\\user or, by Kerberos, user@REALM; others are "
+            "told that they have no permission. Empty: whoever logs in.",
+            _login_names,
+        ),
+    )
+    admin_page_encoding: str = field(
+        default="utf-16le",
+        metadata=_told(
+            "How the pages are encoded: utf-16le as NDES does, utf-16le-bom with a byte order mark, or utf-8.",
+            _one_of("utf-16le", "utf-16le-bom", "utf-8"),
+        ),
+    )
+    admin_page_nul: bool = field(default=True, metadata=_told("Whether a NUL ends the pages, as on NDES."))
+    otp_octets: int = field(
+        default=16,
+        metadata=_told("Octets of a password that the server makes; it has two digits for each.", _between(4, 64)),
+    )
+
 
 _FIELDS = {entry.name: entry for entry in dataclasses.fields(Settings)}
 _TYPE_WORDS = {bool: "true or false", int: "a whole number", str: "a text", tuple: "a list of texts"}
@@ -349,9 +409,26 @@ def parse(values: Mapping[str, Any]) -> Settings:
             "With the setting challenge none anybody who reaches the server gets certificates: if that is meant, set "
             "allow_no_challenge as well."
         )
+    _check_admin_page(settings)
     if settings.layout == "ca_only" and not settings.ca_key.startswith("rsa"):
         raise SettingsError(f"In the layout ca_only the CA decrypts, which a key {settings.ca_key} cannot: set ca_key.")
     return settings
+
+
+def _check_admin_page(settings: Settings) -> None:
+    if not settings.admin_page:
+        return
+    if not settings.admin_auth:
+        raise SettingsError("The setting admin_auth is empty: name a way to log in, or set admin_page to false.")
+    needed = {"negotiate": settings.users_file or settings.keytab}
+    if lacking := [word for word in settings.admin_auth if not needed.get(word, settings.users_file)]:
+        raise SettingsError(
+            f"Nobody could log in by {', '.join(lacking)} (see admin_auth): set users_file, or keytab for negotiate."
+        )
+    if settings.admin_epa != "none" and not settings.tls_certificate:
+        raise SettingsError(
+            f"The setting admin_epa {settings.admin_epa} binds log-ins to TLS, which needs tls_certificate and tls_key."
+        )
 
 
 def _value(name: str, value: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from ..errors import ServerError
+from ..errors import TooManyPasswords
 from .database import OTP_LOCK, Database
 from .prepared import Prepared
 from .schema import meta, otp
@@ -60,14 +60,14 @@ class Challenges:
     def add(self, macs: Sequence[bytes], *, now: int, expires: int, limit: int, keep: int) -> None:
         """Add unused passwords, all or none; those that expired before `keep` are forgotten.
 
-        Raises ServerError when more than `limit` would be unused.
+        Raises TooManyPasswords when more than `limit` would be unused.
         """
         with self._database.writing() as connection:
             connection.execute(_LOCK)
             connection.execute(_DROP, {"before": keep})
             unused = connection.execute(_COUNT, {"now": now}).scalar_one()
             if unused + len(macs) > limit:
-                raise ServerError(
+                raise TooManyPasswords(
                     f"{unused} one-time passwords are unused and {len(macs)} more would exceed the limit of {limit}: "
                     "use some up, wait until they expire, or raise the setting otp_outstanding."
                 )
