@@ -46,9 +46,14 @@ def test_content(tmp_path: Path) -> None:
         names = packed.namelist()
     assert names == sorted(names) and all(name.endswith(".py") for name in names)
     scep = "ansible_collections/netcert/ndes/plugins/module_utils/scep/"
-    assert {"__main__.py", "scep_server/cli.py", scep + "cms.py", scep + "failures.py", "scep_server/ndes/admin.py", scep + "__init__.py"} <= set(
-        names
-    )
+    assert {
+        "__main__.py",
+        "scep_server/cli.py",
+        scep + "cms.py",
+        scep + "failures.py",
+        "scep_server/ndes/admin.py",
+        scep + "__init__.py",
+    } <= set(names)
     assert not [name for name in names if "enrollment" in name]
 
 

@@ -53,12 +53,35 @@ def test_lists_become_tuples() -> None:
         ("extended_key_usages", ["1.3.6.1.4.1.311.20.2.1"], "must not contain 1.3.6.1.4.1.311.20.2.1"),
         ("default_extended_key_usages", ["2.5.29.37.0"], "must not contain 2.5.29.37.0"),
         ("alternative_names", ["rid"], "alternative_names may contain dns"),
+        ("admin_auth", ["digest"], "admin_auth may contain negotiate, ntlm, basic"),
+        ("admin_epa", "partial", "admin_epa must be one of none, allow, require"),
+        ("admin_page_encoding", "utf-16", "admin_page_encoding must be one of utf-16le"),
+        ("admin_users", ["alice"], "admin_users may contain names such as DOMAIN"),
+        ("otp_octets", 3, "otp_octets must be between 4 and 64"),
         ("tls_certificate", "/x.pem", "tls_certificate and tls_key belong together"),
     ],
 )
 def test_wrong_values(name: str, value: Any, says: str) -> None:
     with pytest.raises(SettingsError) as refused:
         settings.parse({name: value})
+    assert says in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({}, "Nobody could log in by negotiate, ntlm (see admin_auth): set users_file"),
+        ({"keytab": "x"}, "Nobody could log in by ntlm (see admin_auth)"),
+        ({"keytab": "x", "admin_auth": ["negotiate", "basic"]}, "Nobody could log in by basic (see admin_auth)"),
+        ({"users_file": "x", "admin_auth": []}, "The setting admin_auth is empty"),
+        ({"users_file": "x", "admin_epa": "allow"}, "The setting admin_epa allow binds log-ins to TLS"),
+        ({"users_file": "x", "admin_epa": "require"}, "The setting admin_epa require binds log-ins to TLS"),
+    ],
+)
+def test_an_administration_page_that_cannot_work(values: dict[str, Any], says: str) -> None:
+    settings.parse(values)
+    with pytest.raises(SettingsError) as refused:
+        settings.parse({"admin_page": True, **values})
     assert says in str(refused.value)
 
 
