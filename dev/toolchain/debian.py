@@ -13,6 +13,7 @@ from toolchain.places import CI, Failure, say
 # Each package with a command or a file (a pattern under /) that shows it is there, whoever installed it.
 PROOF = {
     "certmonger": "getcert",
+    "curl": "curl",
     "dbus": "dbus-run-session",  # a bus of its own for certmonger
     "debootstrap": "debootstrap",  # makes the image of the second host
     "libstrongswan-extra-plugins": "usr/lib/ipsec/plugins/libstrongswan-curl.so",  # pki fetches http with it

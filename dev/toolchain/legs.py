@@ -43,7 +43,7 @@ INTEGRATION = pytest("tests/integration", f"--ignore={LOAD}")
 MANAGED: tuple[Version, ...] = ((3, 9), (3, 11), (3, 13))
 OPENSSL = ("openssl",)
 CONTAINER = ("debootstrap", "openssh-client", "openssl", "podman", "runc")
-DEPLOY = ("openssl", "systemd")
+DEPLOY = ("curl", "openssl", "systemd")
 DATABASE = ("postgresql",)
 PEERS = ("certmonger", "dbus", "libstrongswan-extra-plugins", "openssl", "scep", "strongswan-pki")
 

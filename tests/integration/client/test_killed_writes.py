@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.netcert.ndes.plugins.module_utils.context import perform
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment import keys as keys_module
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.context import perform
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.ensure import ensure_certificate
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import same_key
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.replies import pending, success

@@ -22,7 +22,7 @@ from ansible_collections.netcert.ndes.plugins.module_utils.ndes.page import Admi
 from scep_device import Bench, Device, ServedWith
 
 from scep_server import challenges, serve
-from scep_server.app import Application
+from scep_server.app import BODY_COMPLETE, Application
 from scep_server.errors import ServerError
 from scep_server.ndes.admin import Pages, open_pages
 from scep_server.ndes.connections import Connections
@@ -268,6 +268,18 @@ def test_methods(site: Callable[..., Site]) -> None:
     for method, status in (("POST", 200), ("HEAD", 405), ("PUT", 405), ("DELETE", 405)):
         assert served.get(PAGE, basic(USER, PASSWORD), REQUEST_METHOD=method)[0] == status, method
     assert len(served.bench.server.store.challenges.all()) == 1
+
+
+def test_a_visitor_is_not_cut_off_while_the_server_works(site: Callable[..., Site]) -> None:
+    """As one who sends a message for devices is, until its end."""
+    served = site()
+    done: list[str] = []
+    for path, authorization in ((PAGE, ""), (PAGE, basic(USER, PASSWORD)), (PAGE[:-1], "")):
+        served.get(path, authorization, **{BODY_COMPLETE: lambda: done.append("page")})
+    assert len(done) == 3
+    device = {"QUERY_STRING": "operation=PKIOperation", "REQUEST_METHOD": "POST", "CONTENT_LENGTH": "9"}
+    served.get("/certsrv/mscep/", **{BODY_COMPLETE: lambda: done.append("device")}, **device)
+    assert len(done) == 3
 
 
 def test_without_the_setting_there_is_no_page(bench: Bench) -> None:

@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from .. import challenges
-from ..app import Environ, Headers, HttpError, client_of
+from ..app import BODY_COMPLETE, Environ, Headers, HttpError, client_of
 from ..errors import ServerError, TooManyPasswords
 from ..operations import Answer
 from ..server import Server
@@ -25,7 +25,7 @@ from ..store.audit import printable
 from . import pages
 from .acceptors import LOGINS, Given, Login
 from .epa import Protection
-from .gate import Gate
+from .gate import Admitted, Gate
 from .pages import Style
 from .users import same
 
@@ -56,7 +56,7 @@ class Pages:
 
     def redirect(self, _server: Server, environ: Environ) -> Answer:
         """To the address with the slash, for whoever is logged in."""
-        headers = self._gate.admit(environ).headers
+        headers = self._admit(environ).headers
         location = ("Location", environ["PATH_INFO"] + "/")
         raise HttpError(HTTPStatus.MOVED_PERMANENTLY, "The page is at the address with a slash.", (location, *headers))
 
@@ -65,7 +65,7 @@ class Pages:
         if environ["REQUEST_METHOD"] not in ("GET", "POST"):
             allow = ("Allow", "GET, POST")
             raise HttpError(HTTPStatus.METHOD_NOT_ALLOWED, "This page is asked for with GET or POST.", (allow,))
-        admitted = self._gate.admit(environ)
+        admitted = self._admit(environ)
         headers: Headers = (*admitted.headers, _NOT_KEPT)
         users = server.settings.admin_users
         if users and not any(same(admitted.user, name) for name in users):
@@ -75,6 +75,12 @@ class Pages:
         body, what = _MODES[server.settings.challenge](server, self._style, certificate)
         log.info("%s: %s for %s", client_of(environ), what, printable(admitted.user))
         return Answer(body, pages.CONTENT_TYPE, headers)
+
+    def _admit(self, environ: Environ) -> Admitted:
+        """What the client sends besides its headers is not waited for; from here on it waits for the server."""
+        if (body_complete := environ.get(BODY_COMPLETE)) is not None:
+            body_complete()
+        return self._gate.admit(environ)
 
 
 def _one_time(server: Server, style: Style, certificate: bytes) -> tuple[bytes, str]:

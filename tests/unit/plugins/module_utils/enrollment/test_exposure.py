@@ -15,8 +15,8 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from ansible_collections.netcert.ndes.plugins.module_utils.context import perform
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment import files as files_module
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.context import perform
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.ensure import ensure_certificate
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.replies import pending, success
 
