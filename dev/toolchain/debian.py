@@ -16,6 +16,10 @@ PROOF = {
     "curl": "curl",
     "dbus": "dbus-run-session",  # a bus of its own for certmonger
     "debootstrap": "debootstrap",  # makes the image of the second host
+    "krb5-admin-server": "usr/sbin/kadmin.local",  # makes the users of a KDC
+    "krb5-kdc": "usr/sbin/krb5kdc",
+    "krb5-user": "kinit",
+    "libkrb5-dev": "krb5-config",  # gssapi and krb5 of Python are built with it
     "libstrongswan-extra-plugins": "usr/lib/ipsec/plugins/libstrongswan-curl.so",  # pki fetches http with it
     "openssh-client": "ssh",
     "openssl": "openssl",

@@ -57,6 +57,7 @@ ENVIRONMENTS = {
         _in_cache("core-2.19", ((3, 11),)),
         _in_cache("lowest", ((3, 9),)),
         _in_cache("bench", ((3, 13), (3, 12), (3, 11))),
+        _in_cache("kerberos", ((3, 13), (3, 12), (3, 11))),
         _in_cache("fuzz", ((3, 13), (3, 12), (3, 11))),
         _in_cache("importer", ((3, 13), (3, 12)), has_collection=False),
         _in_cache("go", ((3, 13), (3, 12), (3, 11)), has_collection=False),

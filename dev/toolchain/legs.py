@@ -37,14 +37,16 @@ LOWEST = "tests/unit/plugins/module_utils"
 
 # The tests of the server run once: it has nothing to do with ansible-core.
 LOAD = "tests/integration/server/load"
+KERBEROS = "tests/integration/server/kerberos"
 SERVER = "tests/unit/server"
-INTEGRATION = pytest("tests/integration", f"--ignore={LOAD}")
+INTEGRATION = pytest("tests/integration", f"--ignore={LOAD}", f"--ignore={KERBEROS}")
 
 MANAGED: tuple[Version, ...] = ((3, 9), (3, 11), (3, 13))
 OPENSSL = ("openssl",)
 CONTAINER = ("debootstrap", "openssh-client", "openssl", "podman", "runc")
 DEPLOY = ("curl", "openssl", "systemd")
 DATABASE = ("postgresql",)
+KDC = ("curl", "krb5-admin-server", "krb5-kdc", "krb5-user", "libkrb5-dev")
 PEERS = ("certmonger", "dbus", "libstrongswan-extra-plugins", "openssl", "scep", "strongswan-pki")
 
 # The long ones first, so that two cores have something to do until the end.
@@ -61,6 +63,7 @@ LEGS: tuple[Leg, ...] = (
     Leg("unit-lowest", "unit tests of module_utils, Python 3.9, oldest libraries", "lowest", pytest(LOWEST), OPENSSL),
     Leg("interop", "other SCEP clients and servers", "main", pytest("tests/interop"), PEERS),
     Leg("molecule", "scenarios end to end", "main", molecule("--all", "--exclude=second_host"), OPENSSL),
+    Leg("kerberos", "log-ins by Kerberos, with a KDC of its own", "kerberos", pytest(KERBEROS), KDC),
     Leg("fuzz", "damaged and made-up messages, for a short time", "fuzz", tasks.fuzz),
     Leg("galaxy", "tarball, galaxy-importer, installation", "importer", tasks.galaxy),
     Leg("lint-ansible", "ansible-lint, profile production", "main", tasks.ansible_lint),
