@@ -176,6 +176,25 @@ def test_a_log_in_that_fails_ends_the_one_before(site: Callable[..., Site]) -> N
     assert ntlm(served, connection) == 200
 
 
+@pytest.mark.parametrize("authorization", ["NTLM !", "Bearer x", basic(USER, "wrong"), "Negotiate AAAA"])
+def test_whatever_is_sent_instead_ends_a_log_in(site: Callable[..., Site], authorization: str) -> None:
+    served, connection = site(), Connection()
+    assert ntlm(served, connection) == 200
+    assert served.get(authorization=authorization, **{CONNECTION: connection})[0] == 401
+    assert served.get(**{CONNECTION: connection})[0] == 401
+
+
+def test_a_challenge_is_good_for_one_try(site: Callable[..., Site]) -> None:
+    served, connection = site(), Connection()
+    options = spnego.NegotiateOptions.use_ntlm
+    wrong, right = (spnego.client(USER, password, protocol="ntlm", options=options) for password in ("x", PASSWORD))
+    start = wrong.step()
+    right.step()
+    challenge = base64.b64decode(challenges_of(send(served, connection, "NTLM", start)[1])[0].split()[1])
+    assert send(served, connection, "NTLM", wrong.step(challenge))[0] == 401
+    assert send(served, connection, "NTLM", right.step(challenge))[0] == 401
+
+
 def test_a_log_in_belongs_to_its_connection_and_scheme(site: Callable[..., Site]) -> None:
     served, one, other = site(), Connection(), Connection()
     for second, scheme in ((other, "NTLM"), (one, "Negotiate")):

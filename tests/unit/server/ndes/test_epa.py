@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import struct
 
@@ -65,6 +66,14 @@ def test_the_binding_is_read(value: bytes | None) -> None:
 def test_what_is_no_message_that_can_be_bound(message: bytes, says: str) -> None:
     with pytest.raises(LoginRefused, match=says):
         ntlm_binding(message)
+
+
+def test_damage_is_always_told() -> None:
+    whole = bound(RIGHT)
+    for at in range(len(whole)):
+        for damaged in (whole[:at], whole[:at] + bytes((whole[at] ^ 0xFF,)) + whole[at + 1 :]):
+            with contextlib.suppress(LoginRefused):
+                ntlm_binding(damaged)
 
 
 def test_a_binding_behind_the_end_does_not_count() -> None:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from ansible_collections.netcert.ndes.plugins.module_utils.scep import asn1
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.errors import DecodeError
@@ -68,6 +70,7 @@ def test_further_tokens() -> None:
         field(2, asn1.sequence()),
         response(octets(2, b"one"), octets(2, b"two")),
         response(asn1.octet_string(b"x")),
+        response(asn1.tlv(0x62, asn1.octet_string(b"x"))),
         response(asn1.tlv(0x82, asn1.octet_string(b"x"))),
         response(octets(2, b"token"))[:-1],
     ],
@@ -76,6 +79,15 @@ def test_what_is_no_token(token: bytes) -> None:
     with pytest.raises(DecodeError):
         negotiation.read(token)
     assert not negotiation.is_kerberos(token) or token[:1] == b"\x60"
+
+
+def test_damage_is_always_told() -> None:
+    whole = init(mechanisms(KERBEROS, NTLM), octets(2, b"token"), octets(3, b"mic"))
+    for at in range(len(whole)):
+        for damaged in (whole[:at], whole[:at] + bytes((whole[at] ^ 0xFF,)) + whole[at + 1 :]):
+            with contextlib.suppress(DecodeError):
+                negotiation.read(damaged)
+            negotiation.is_kerberos(damaged)
 
 
 def test_a_bare_token_of_kerberos_is_known() -> None:
