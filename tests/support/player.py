@@ -33,9 +33,10 @@ _PR_SET_CHILD_SUBREAPER = 36
 def children(pid: int) -> list[int]:
     """Process ids of the children of all threads; empty for a process that is gone."""
     found: list[int] = []
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            found += map(int, path.read_text().split())
+    with contextlib.suppress(OSError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError):
+                found += map(int, (thread / "children").read_text().split())
     return found
 
 
