@@ -15,18 +15,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import grp
 import json
 import os
-import pwd
-import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from ..errors import FileError, OptionError
+from ..errors import FileError
+from .ownership import Attributes
 
 _NEW = ".scep-new"
 _OLD = ".scep-old"
@@ -37,16 +34,6 @@ NAME_OCTETS = 225
 `.NAME.scep-pending.json.scep-trial`."""
 Move = tuple[Path, Path, Path]
 """(staged, target, saved): what becomes what, and under which name the former content is kept meanwhile."""
-
-
-@dataclass(frozen=True)
-class Attributes:
-    """Mode, owner and group as wanted. None keeps those of a file that is replaced; a new one gets `default_mode`."""
-
-    mode: int | None = None
-    uid: int | None = None
-    gid: int | None = None
-    default_mode: int = 0o644
 
 
 @dataclass(frozen=True)
@@ -76,37 +63,6 @@ class Target:
     def trial(self) -> Path:
         """What is written and removed to see whether the folder takes it."""
         return self.path.with_name(f".{self.path.name}{_TRIAL}")
-
-
-_OCTAL = re.compile(r"(0o)?[0-7]{1,5}")
-_LARGEST_ID = 2**32 - 2
-"""The one above means "leave it as it is" to the system."""
-
-
-def read_attributes(prefix: str, mode: Any, owner: str | None, group: str | None, default_mode: int) -> Attributes:
-    """From options: octal mode as string or number, owner and group as name or number. Raises OptionError."""
-    number = mode
-    if isinstance(mode, str) and _OCTAL.fullmatch(mode):
-        number = int(mode, 8)
-    if number is not None and (number.__class__ is not int or not 0 <= number <= 0o7777):
-        raise OptionError(f"{prefix}mode", f"'{mode}' is not an octal mode such as '0640'; put it in quotes.")
-    return Attributes(
-        number,
-        _identifier(f"{prefix}owner", owner, lambda name: pwd.getpwnam(name).pw_uid),
-        _identifier(f"{prefix}group", group, lambda name: grp.getgrnam(name).gr_gid),
-        default_mode,
-    )
-
-
-def _identifier(option: str, name: str | None, find: Any) -> int | None:
-    if name is None:
-        return None
-    try:
-        return int(find(name))
-    except (KeyError, ValueError):
-        if name.isascii() and name.isdigit() and int(name) <= _LARGEST_ID:
-            return int(name)
-        raise OptionError(option, f"'{name}' is not known on this host.") from None
 
 
 def read_target(option: str, path: Path, attributes: Attributes) -> Target:

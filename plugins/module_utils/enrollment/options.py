@@ -27,8 +27,9 @@ from ..scep.errors import DecodeError, ScepError
 from ..scep.trust import RaRules, TrustAnchor
 from .decide import Asked, Wanted
 from .extensions import asked_in, build_extensions, extended_key_usage
-from .files import NAME_OCTETS, Attributes, Target, read_attributes, read_file, read_target
+from .files import NAME_OCTETS, Target, read_file, read_target
 from .names import plain_alt_name, plain_name, read_alt_names, read_subject, sid_name
+from .ownership import Attributes, read_attributes
 from .pending import SUFFIX as PENDING_SUFFIX
 from .record import SUFFIX as RECORD_SUFFIX
 

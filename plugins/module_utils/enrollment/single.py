@@ -15,18 +15,17 @@ from ..context import Context
 from ..http import MAX_BODY
 from .client import utc_now
 from .files import (
-    Attributes,
     Transaction,
     attributes_differ,
     back_up,
     check_writable,
     delete,
-    read_attributes,
     read_file,
     read_target,
     set_attributes,
 )
 from .options import read_output
+from .ownership import Attributes, read_attributes
 from .record import SUFFIX
 
 _FORMAT = 1

@@ -19,17 +19,16 @@ from typing import Any
 import pytest
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment import files
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.files import (
-    Attributes,
     Target,
     Transaction,
     attributes_differ,
     back_up,
     check_writable,
-    read_attributes,
     read_file,
     read_target,
     set_attributes,
 )
+from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.ownership import Attributes, read_attributes
 from ansible_collections.netcert.ndes.plugins.module_utils.errors import FileError, OptionError
 
 SECRET = Attributes(default_mode=0o600)
