@@ -10,6 +10,7 @@ import datetime as dt
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from .. import _deps
@@ -20,8 +21,7 @@ from ..scep.crls import Crl, check_dates, check_scope, distribution_points, load
 from ..scep.errors import DecodeError, ScepError, TrustError
 from ..scep.trust import Trust
 from .client import Client, utc_now
-from .files import read_file
-from .options import Server, read_server
+from .options import Server, read_given, read_server
 from .record import timestamp
 from .results import pem
 from .single import SingleFile
@@ -98,15 +98,10 @@ def _read_wanted(context: Context) -> _Wanted:
 
 
 def _given(context: Context) -> x509.Certificate | None:
-    option, data = "certificate_content", (context.params["certificate_content"] or "").encode("utf-8")
-    path = context.path("certificate_path")
-    if path is not None:
-        option, read = "certificate_path", read_file("certificate_path", path)
-        if read is None:
-            raise OptionError(option, f"'{path}' does not exist.")
-        data = read
-    elif context.params["serial_number"] is not None:
+    given = read_given(context, "certificate")
+    if given is None and context.params["serial_number"] is not None:
         return None
+    option, data = given or ("certificate_content", b"")
     try:
         return load_certificate(data)
     except DecodeError as error:
@@ -219,10 +214,10 @@ def _sources(
     client: Client, server: Server, certificate: x509.Certificate
 ) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """SCEP itself, then the distribution points over http in the order of the certificate."""
-    yield SCEP, lambda: client.crl(certificate)
+    yield SCEP, partial(client.crl, certificate)
     points = [url for url in distribution_points(certificate) if url.lower().startswith("http://")]
     for url in points[:_MAX_POINTS]:
-        yield url, lambda url=url: _download(server, url)  # type: ignore[misc]
+        yield url, partial(_download, server, url)
 
 
 def _download(server: Server, url: str) -> bytes:

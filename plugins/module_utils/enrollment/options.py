@@ -130,16 +130,27 @@ def _fingerprints(context: Context, option: str) -> tuple[Fingerprint, ...]:
     return tuple(found)
 
 
-def _ca_certificates(context: Context) -> tuple[x509.Certificate, ...]:
-    option, data = "ca_certificate_content", (context.params["ca_certificate_content"] or "").encode("utf-8")
-    path = context.path("ca_certificate_path")
+def read_given(context: Context, name: str) -> tuple[str, bytes] | None:
+    """(option, what it brings) of NAME_path or NAME_content; None where neither is set. Raises EnrollmentError."""
+    path = context.path(f"{name}_path")
     if path is not None:
-        option, read = "ca_certificate_path", read_file("ca_certificate_path", path)
-        if read is None:
-            raise OptionError(option, f"'{path}' does not exist.")
-        data = read
-    elif not data:
+        return f"{name}_path", _read_existing(f"{name}_path", path)
+    content: str | None = context.params[f"{name}_content"]
+    return (f"{name}_content", content.encode("utf-8")) if content else None
+
+
+def _read_existing(option: str, path: Path) -> bytes:
+    data = read_file(option, path)
+    if data is None:
+        raise OptionError(option, f"'{path}' does not exist.")
+    return data
+
+
+def _ca_certificates(context: Context) -> tuple[x509.Certificate, ...]:
+    given = read_given(context, "ca_certificate")
+    if given is None:
         return ()
+    option, data = given
     try:
         return read_certificates(data)
     except DecodeError as error:
@@ -200,22 +211,17 @@ def _asked(params: Mapping[str, Any], subject: x509.Name) -> Asked:
 
 def _given_request(context: Context) -> CertificateRequest | None:
     """The PKCS#10 request of csr_path or csr_content, in PEM or DER, when its signature holds."""
-    option, data = "csr_content", (context.params["csr_content"] or "").encode("utf-8")
-    path = context.path("csr_path")
-    if path is not None:
-        option, read = "csr_path", read_file("csr_path", path)
-        if read is None:
-            raise OptionError(option, f"'{path}' does not exist.")
-        data = read
-    elif not data:
+    given = read_given(context, "csr")
+    if given is None:
         return None
+    option, data = given
     found = _PEM_REQUEST.search(data)
     try:
-        given = read_csr(base64.b64decode(found[1]) if found else data)
-        verify_csr(given, policy(legacy=True))
+        request = read_csr(base64.b64decode(found[1]) if found else data)
+        verify_csr(request, policy(legacy=True))
     except (ScepError, ValueError) as error:
         raise OptionError(option, f"no PKCS#10 request can be read from it. {error}") from None
-    return given
+    return request
 
 
 def _sorted(values: Iterable[str]) -> tuple[str, ...]:
