@@ -19,7 +19,7 @@ from ..scep.errors import DecodeError
 from ..scep.trust import Trust
 from .decide import Asked, Found, FoundCertificate, FoundKey, Pending
 from .keys import encode_key, key_form, read_key
-from .names import plain_alt_name, plain_name
+from .names import alt_names, plain_name
 from .options import KeyForm, Server, read_certificates
 from .overrides import overridden
 from .pending import SIGNED_BY_OWN, OpenTransaction
@@ -136,17 +136,9 @@ def _found_certificate(certificate: x509.Certificate, asked: Asked, trusted: boo
         fingerprint(certificate),
         public_key_fingerprint(public_key(certificate)),
         plain_name(certificate.subject),
-        _alt_names(certificate),
+        alt_names(certificate),
         not_before(certificate),
         not_after(certificate),
         trusted,
         tuple(f"the CA gave {override.difference()}" for override in overridden(asked, certificate)),
     )
-
-
-def _alt_names(certificate: x509.Certificate) -> tuple[str, ...]:
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError, x509.DuplicateExtension):
-        return ()
-    return tuple(sorted({plain_alt_name(name) for name in names}))
