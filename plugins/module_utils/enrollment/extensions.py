@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,8 @@ from ..errors import OptionError
 from ..scep.certificates import build_key_usage
 from ..scep.constants import KEY_USAGES
 from .decide import Asked
-from .names import plain_alt_name, plain_name, read_alt_names
+from ..errors import OptionError
+from .names import object_identifier, plain_alt_name, plain_name, read_alt_names
 
 if TYPE_CHECKING:
     from ..scep.csr import CertificateRequest
@@ -38,22 +38,18 @@ EXTENDED_KEY_USAGES = {
 }
 """Purposes by name (RFC 5280 section 4.2.1.12, RFC 4945 section 5.1.3.12); others are asked for by their OID."""
 
-_DOTTED = re.compile(r"[0-2](\.\d+)+")
 _NAMES = {oid: name for name, oid in EXTENDED_KEY_USAGES.items()}
 
 
-def _encodable(dotted: str) -> bool:
-    try:
-        x509.ObjectIdentifier(dotted)
-    except ValueError:
-        return False
-    return True
+def purpose(dotted: str) -> str:
+    """The canonical form of a purpose that somebody else has encoded: its name in the table, or as it is."""
+    return _NAMES.get(dotted, dotted)
 
 
 def extended_key_usage(value: str) -> str:
-    """The canonical form of a purpose: its name in the table, otherwise its dotted identifier. Raises OptionError."""
-    if _DOTTED.fullmatch(value) and _encodable(value):
-        return _NAMES.get(value, value)
+    """The canonical form of a purpose that is asked for by name or dotted identifier. Raises OptionError."""
+    if object_identifier(value) is not None:
+        return purpose(value)
     for name in EXTENDED_KEY_USAGES:
         if name.lower() == value.lower():
             return name
@@ -102,7 +98,7 @@ def _usage(value: x509.KeyUsage, critical: bool) -> dict[str, Any]:
 
 
 def _extended_usage(value: x509.ExtendedKeyUsage, critical: bool) -> dict[str, Any]:
-    asked = tuple(sorted(extended_key_usage(usage.dotted_string) for usage in value))
+    asked = tuple(sorted(purpose(usage.dotted_string) for usage in value))
     return {"extended_key_usage": asked, "extended_key_usage_critical": critical}
 
 

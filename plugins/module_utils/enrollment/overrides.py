@@ -14,7 +14,7 @@ from .. import _deps
 from ..scep.certificates import extended_key_usages, key_usage
 from ..scep.constants import KEY_USAGES
 from .decide import Asked
-from .extensions import extended_key_usage
+from .extensions import purpose
 from .names import PlainName, alt_names, display_name, plain_name
 
 try:
@@ -82,4 +82,4 @@ def _has(usage: x509.KeyUsage, word: str) -> bool:
 
 
 def _purposes(certificate: x509.Certificate) -> tuple[str, ...]:
-    return tuple(sorted(extended_key_usage(dotted) for dotted in extended_key_usages(certificate)))
+    return tuple(sorted(map(purpose, extended_key_usages(certificate))))

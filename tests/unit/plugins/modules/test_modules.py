@@ -16,7 +16,7 @@ import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.parameters import PASS_VARS
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.argspec import Spec
+from ansible_collections.netcert.ndes.plugins.module_utils.argspec import Spec
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import fingerprint
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.replies import success
 from ansible_collections.netcert.ndes.plugins.modules import (

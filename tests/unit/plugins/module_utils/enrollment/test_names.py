@@ -7,11 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.decide import Asked
-from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.extensions import (
-    build_extensions,
-    extended_key_usage,
-)
+from ansible_collections.netcert.ndes.plugins.module_utils.errors import OptionError
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.names import (
     alt_names,
     display_name,
@@ -383,33 +379,3 @@ def test_no_sid(written: str) -> None:
         f"sid: {written!r} is not the SID of an account in a domain; Get-ADComputer and Get-ADUser print it, and it "
         "looks like S-1-5-21-1004336348-1177238915-682003330-1105."
     )
-
-
-def test_extended_key_usage() -> None:
-    assert [extended_key_usage(word) for word in ("serverauth", "1.3.6.1.5.5.7.3.2", "1.2.3")] == [
-        "serverAuth",
-        "clientAuth",
-        "1.2.3",
-    ]
-    with pytest.raises(OptionError, match=r"^extended_key_usage: 'server' is not a purpose that is known here \("):
-        extended_key_usage("server")
-
-
-def test_extensions() -> None:
-    asked = Asked((), ("DNS:a",), ("digitalSignature", "keyEncipherment"), True, ("clientAuth", "1.2.3"), False)
-    (names, names_critical), (usage, usage_critical), (purposes, purposes_critical) = build_extensions(asked)
-    assert isinstance(names, x509.SubjectAlternativeName)
-    assert names.get_values_for_type(x509.DNSName) == ["a"]
-    assert isinstance(usage, x509.KeyUsage)
-    assert usage.digital_signature
-    assert usage.key_encipherment
-    assert not usage.key_cert_sign
-    assert isinstance(purposes, x509.ExtendedKeyUsage)
-    assert [purpose.dotted_string for purpose in purposes] == ["1.3.6.1.5.5.7.3.2", "1.2.3"]
-    assert (names_critical, usage_critical, purposes_critical) == (False, True, False)
-    assert not build_extensions(Asked(()))
-
-
-def test_key_usage_against_the_rules() -> None:
-    with pytest.raises(OptionError, match=r"^key_usage: .*\.$"):
-        build_extensions(Asked((), key_usage=("encipherOnly",)))
