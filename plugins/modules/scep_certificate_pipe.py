@@ -30,6 +30,7 @@ extends_documentation_fragment:
   - netcert.ndes._attributes.action_in_process
   - netcert.ndes._connection
   - netcert.ndes._admin_page.otp
+  - netcert.ndes._enrolment
 attributes:
   async:
     description: Supports being used with the C(async) keyword.
@@ -76,12 +77,6 @@ options:
         description:
           - The request that waits for approval, sealed into a text that is another one in every run.
         type: str
-  privatekey_size:
-    description:
-      - Size of a new RSA key in bits, V(2048) to V(4096), and the least size of one that is there.
-      - A smaller key that this module made is replaced.
-    type: int
-    default: 2048
   privatekey_format:
     description:
       - How the key is returned in PEM. V(pkcs8) is the usual form, V(pkcs1) the traditional one for older devices.
@@ -94,32 +89,6 @@ options:
       - Passphrase of the private key. A new key is encrypted with it, and one that this module made without is
         encrypted and returned now.
     type: str
-  subject:
-    description:
-      - Subject to ask for.
-      - A string is read as RFC 4514 has it, the most specific part first, such as V(CN=sw1.example.com,O=Example,C=DE).
-      - >-
-        A mapping such as C({C: DE, O: Example, CN: sw1.example.com}), or a list of such mappings with one RDN each, is
-        taken in the order of the certificate. A list is needed where an attribute occurs several times at different
-        places.
-      - Attributes go by their short names, long names or dotted object identifiers.
-      - Required, unless O(csr_content) is given.
-    type: raw
-  subject_alt_name:
-    description:
-      - Alternative names to ask for, each with its kind, that is V(DNS:), V(IP:), V(email:), V(URI:), V(UPN:) for the
-        user principal name of Windows, or V(RID:) for a registered object identifier.
-    type: list
-    elements: str
-    default: []
-  sid:
-    description:
-      - Security identifier of the Windows account that the certificate is to be mapped to, such as
-        V(S-1-5-21-1004336348-1177238915-682003330-1105).
-      - It is asked for as the alternative name C(URI:tag:microsoft.com,2022-09-14:sid:...). Domain controllers demand
-        such a strong mapping since 2025 of certificates that accounts log on with, and a CA does not add it by itself
-        where the subject is supplied in the request.
-    type: str
   csr_content:
     description:
       - A PKCS#10 request, in PEM, whose private key is somewhere else, in a device or an HSM.
@@ -127,85 +96,12 @@ options:
         to the server, which some servers refuse.
       - Mutually exclusive with O(subject), O(privatekey_content) and O(challenge_password).
     type: str
-  key_usage:
-    description:
-      - Key usages to ask for. Many CAs, NDES among them, set their own.
-    type: list
-    elements: str
-    choices:
-      - digitalSignature
-      - contentCommitment
-      - keyEncipherment
-      - dataEncipherment
-      - keyAgreement
-      - keyCertSign
-      - cRLSign
-      - encipherOnly
-      - decipherOnly
-    default: []
-  key_usage_critical:
-    description:
-      - Whether O(key_usage) is marked as critical.
-    type: bool
-    default: false
-  extended_key_usage:
-    description:
-      - Purposes to ask for, such as V(serverAuth), V(clientAuth), V(ipsecIKE), or any other as a dotted object
-        identifier.
-    type: list
-    elements: str
-    default: []
-  extended_key_usage_critical:
-    description:
-      - Whether O(extended_key_usage) is marked as critical.
-    type: bool
-    default: false
-  challenge_password:
-    description:
-      - Password with which the server lets the request in. It is sent when an enrolment really happens, encrypted to
-        the CA or its registration authority.
-      - Ansible masks it wherever it occurs in results. A very short one, which also occurs in other words, spoils them,
-        even a key or a certificate.
-    type: str
-  remaining_days:
-    description:
-      - The certificate is renewed as soon as it is valid for less than so many days.
-      - Without this and O(remaining_percentage) a new one is asked for only when the old one has expired.
-      - A renewal is signed by the old certificate and needs no O(challenge_password), if the server offers C(Renewal).
-        Where it does not, or refuses, a new enrolment with O(challenge_password) takes its place.
-    type: int
-  remaining_percentage:
-    description:
-      - The certificate is renewed as soon as less than this fraction of its life is left, from V(0) to V(1).
-    type: float
-  rekey:
-    description:
-      - Whether a renewal makes a new key. A key that this module did not make is kept in any case.
-    type: bool
-    default: true
-  strict:
-    description:
-      - Whether a certificate is asked for anew when the CA has given another subject, other alternative names or other
-        usages than were asked for.
-      - By default that is returned in RV(ca_overrode), with one warning when it happens.
-    type: bool
-    default: false
-  force:
-    description:
-      - Whether to enrol although what is there fits.
-    type: bool
-    default: false
   wait:
     description:
       - Seconds to wait for the approval of the CA within this run. After that, RV(record) holds the request, and a run
         that gets it asks for the answer.
     type: float
     default: 0.0
-  poll_interval:
-    description:
-      - Seconds between two questions while this run waits, spread by a fifth so that many hosts do not ask at once.
-    type: float
-    default: 30.0
 notes:
   - A new private key, and a record while RV(status=pending), are secrets that Ansible does not know of. Set C(no_log)
     on the task, and on each task that handles them.

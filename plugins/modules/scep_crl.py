@@ -27,6 +27,7 @@ extends_documentation_fragment:
   - netcert.ndes._attributes.action_group
   - netcert.ndes._attributes.action_in_process
   - netcert.ndes._connection
+  - netcert.ndes._file
 attributes:
   check_mode:
     support: full
@@ -75,23 +76,6 @@ options:
   force:
     description:
       - Whether to fetch the CRL although the one on disk is good enough.
-    type: bool
-    default: false
-  mode:
-    description:
-      - Mode of the file, octal and in quotes, such as V("0640"). A new file gets V("0644") without it.
-    type: raw
-  owner:
-    description:
-      - Name or number of the file's owner.
-    type: str
-  group:
-    description:
-      - Name or number of the file's group.
-    type: str
-  backup:
-    description:
-      - Whether to keep a copy of the file before it is replaced or removed, under a name with the time in it.
     type: bool
     default: false
 notes:

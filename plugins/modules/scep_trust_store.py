@@ -27,6 +27,7 @@ extends_documentation_fragment:
   - netcert.ndes._attributes.action_group
   - netcert.ndes._attributes.action_in_process
   - netcert.ndes._connection
+  - netcert.ndes._file
 attributes:
   check_mode:
     support: full
@@ -51,23 +52,6 @@ options:
       - Where it is a symbolic link, the link stays and the file that it leads to is replaced.
     type: path
     required: true
-  mode:
-    description:
-      - Mode of the file, octal and in quotes, such as V("0640"). A new file gets V("0644") without it.
-    type: raw
-  owner:
-    description:
-      - Name or number of the file's owner.
-    type: str
-  group:
-    description:
-      - Name or number of the file's group.
-    type: str
-  backup:
-    description:
-      - Whether to keep a copy of the file before it is replaced or removed, under a name with the time in it.
-    type: bool
-    default: false
 notes:
   - The file is trusted by the next run. Whoever can write it decides which CA is trusted.
 seealso:
