@@ -17,34 +17,67 @@ _CONSTRUCTED = 0x20
 _ODD_OCTETS = (b"\0", b"\xff", b"\x80", b"\x7f", b"\x30", b"\x31", b"\xa0", b"\x05")
 _ODD_VALUES = (b"", b"\0", b"\xff", b"\x80", b"\x7f" * 9, b"\xff" * 40, b"\0" * 300)
 _TAGS = (0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x0C, 0x13, 0x17, 0x18, 0x1E, 0x30, 0x31, 0x80, 0x81, 0x82, 0xA0, 0xA1)
-_COPIES = 70
+_COPIES, _SMALL = 70, 8192
+"""How often an element is repeated, and up to which size of the whole: twice in a row it would be for nobody."""
 
 
-def damaged(data: bytes, seed: int) -> bytes:
-    """`data` with one to three wounds."""
-    chance = random.Random(seed)
+def damaged(data: bytes, chance: random.Random) -> bytes:
+    """`data` with one to three wounds, or more."""
     wounded = bytearray(data)
-    for _unused in range(chance.choice((1, 1, 1, 2, 3))):
+    for _unused in range(chance.choice((1, 1, 1, 2, 3, 5))):
         if not wounded:
             break
-        at = chance.randrange(len(wounded))
-        kind = chance.randrange(8)
-        if kind == 0:
-            wounded[at : at + 1] = bytes((wounded[at] ^ 1 << chance.randrange(8),))
-        elif kind == 1:
-            wounded[at : at + 1] = chance.choice(_ODD_OCTETS)
-        elif kind == 2:
-            del wounded[at : at + chance.choice((1, 2, 16, 300))]
-        elif kind == 3:
-            wounded[at:at] = chance.choice((b"\0", b"\0\0", b"\x30\x80", b"\xff" * 20, bytes(wounded[at : at + 40])))
-        elif kind == 4:
-            del wounded[at:]
-        elif kind == 5:
-            span = chance.randrange(1, 9)
-            wounded[at : at + span] = chance.getrandbits(8 * span).to_bytes(span, "big")
-        else:
-            wounded[:] = restructured(bytes(wounded), chance)
+        chance.choice(_WOUNDS)(wounded, chance.randrange(len(wounded)), chance)
     return bytes(wounded)
+
+
+def _flip_a_bit(wounded: bytearray, at: int, chance: random.Random) -> None:
+    wounded[at] ^= 1 << chance.randrange(8)
+
+
+def _write_something_odd(wounded: bytearray, at: int, chance: random.Random) -> None:
+    wounded[at : at + 1] = chance.choice(_ODD_OCTETS)
+
+
+def _write_anything(wounded: bytearray, at: int, chance: random.Random) -> None:
+    span = chance.randrange(1, 9)
+    wounded[at : at + span] = chance.randbytes(span)
+
+
+def _write_what_stands_elsewhere(wounded: bytearray, at: int, chance: random.Random) -> None:
+    source = chance.randrange(len(wounded))
+    wounded[at : at + 16] = wounded[source : source + 16]
+
+
+def _cut_out(wounded: bytearray, at: int, chance: random.Random) -> None:
+    del wounded[at : at + chance.choice((1, 2, 5, 16, 300))]
+
+
+def _put_in(wounded: bytearray, at: int, chance: random.Random) -> None:
+    anything = chance.randbytes(chance.randrange(1, 9))
+    doubled = bytes(wounded[at : at + 40])
+    wounded[at:at] = chance.choice((anything, doubled, b"\0", b"\0\0", b"\x30\x80", b"\xff" * 20))
+
+
+def _cut_off(wounded: bytearray, at: int, _chance: random.Random) -> None:
+    del wounded[at:]
+
+
+def _restructure(wounded: bytearray, _at: int, chance: random.Random) -> None:
+    wounded[:] = restructured(bytes(wounded), chance)
+
+
+_WOUNDS = (
+    _flip_a_bit,
+    _write_something_odd,
+    _write_anything,
+    _write_what_stands_elsewhere,
+    _cut_out,
+    _put_in,
+    _cut_off,
+    _restructure,
+    _restructure,
+)
 
 
 @dataclass
@@ -103,7 +136,7 @@ def restructured(data: bytes, chance: random.Random) -> bytes:
     elif kind == 6:
         chance.shuffle(parent.children)
     else:
-        parent.children[at:at] = [child] * chance.choice((2, _COPIES))
+        parent.children[at:at] = [child] * chance.choice((2, _COPIES if len(data) <= _SMALL else 2))
     return tree.encoded()
 
 

@@ -24,7 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scep_device import Bench, Device, ServedWith, message
 
-from support.mutation import mutated
+from support.damage import damaged
 
 EXPECTED = {200, 400, 405, 413}
 SEED, ROUNDS, TRACED = 8894, 2000, 500
@@ -57,20 +57,20 @@ def _originals(bench: Bench, device: Device) -> list[Original]:
     ]
 
 
-def _damaged(dice: random.Random, bench: Bench, original: Original, depth: int) -> bytes:
-    """Mutated outside (0), in the envelope (1) or in the content (2): the last two get past the signature."""
+def _made(dice: random.Random, bench: Bench, original: Original, depth: int) -> bytes:
+    """Damaged outside (0), in the envelope (1) or in the content (2): the last two get past the signature."""
     recipient = bench.pki.encryption.certificate
     parts = {"kind": original.kind, "transaction_id": "T"}
     if depth == 2:
-        return message(mutated(dice, original.content), original.signer, recipient, **parts).message
+        return message(damaged(original.content, dice), original.signer, recipient, **parts).message
     envelope = cms.write_enveloped(original.content, recipient, dice.choice(("aes-128-cbc", "des-ede3-cbc")))
     if depth == 1:
-        envelope = mutated(dice, envelope)
+        envelope = damaged(envelope, dice)
     body = message(b"", original.signer, recipient, envelope=envelope, **parts).message
-    return mutated(dice, body) if depth == 0 else body
+    return damaged(body, dice) if depth == 0 else body
 
 
-def test_mutated_messages(served_with: ServedWith, device: Device, caplog: pytest.LogCaptureFixture) -> None:
+def test_damaged_messages(served_with: ServedWith, device: Device, caplog: pytest.LogCaptureFixture) -> None:
     """Nothing but 200 and 400, no traceback, and no memory that is kept."""
     bench = served_with(challenge="none", allow_no_challenge=True, threads=1)
     with bench.server.store.database.reading() as connection:  # the one connection of this server
@@ -82,7 +82,7 @@ def test_mutated_messages(served_with: ServedWith, device: Device, caplog: pytes
     def send(numbers: Iterable[int]) -> None:
         for number in numbers:
             original, depth = originals[number % len(originals)], number // len(originals) % 3
-            response = bench.post(_damaged(dice, bench, original, depth))
+            response = bench.post(_made(dice, bench, original, depth))
             assert b"Traceback" not in response.body
             statuses[response.status] += 1
 

@@ -14,7 +14,7 @@ from ansible_collections.netcert.ndes.plugins.module_utils.scep.requests import 
 from scep_device import message
 
 from benchmark.processes import memory_mib
-from support.mutation import mutated
+from support.damage import damaged
 
 from .clients import connected
 from .conftest import WORKERS, Site
@@ -29,15 +29,15 @@ heap one after the other: that was a fifth when this was written."""
 
 
 def _bodies(site: Site, dice: random.Random) -> Iterator[bytes]:
-    """Without end: mutated outside, and mutated before it was signed, which gets past the signature."""
+    """Without end: damaged outside, and damaged before it was signed, which gets past the signature."""
     fleet, device, identity = site.fleet, site.fleet.devices[0], site.fleet.identities[0]
     csr = device.csr("wrong")
     enrol = fleet.request("wrong").message
     crl = get_crl(fleet.ca.ca.subject, 1, identity, fleet.ca.recipient, "sha256", "aes-128-cbc").message
     while True:
-        yield mutated(dice, enrol)
-        yield mutated(dice, crl)
-        yield message(mutated(dice, csr), identity, fleet.ca.recipient).message
+        yield damaged(enrol, dice)
+        yield damaged(crl, dice)
+        yield message(damaged(csr, dice), identity, fleet.ca.recipient).message
 
 
 def _send(site: Site, bodies: Iterator[bytes], count: int) -> tuple[Counter[int], int]:
@@ -57,7 +57,7 @@ def _memory(site: Site) -> dict[int, float]:
     return {pid: memory_mib(pid, "VmRSS") for node in site.nodes for pid in node.workers()}
 
 
-def test_mutated_messages(site: Site) -> None:
+def test_damaged_messages(site: Site) -> None:
     bodies = _bodies(site, random.Random(SEED))
     warm, _sent = _send(site, bodies, WARMING * WORKERS * len(site.nodes))
     before = _memory(site)

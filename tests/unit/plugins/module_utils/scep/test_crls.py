@@ -32,7 +32,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from support import pki as pki_module
-from support.mutation import mutated
+from support.damage import damaged
 from support.pki import NOW, Pki
 
 HOUR = dt.timedelta(hours=1)
@@ -118,7 +118,7 @@ def test_any_change_of_what_is_signed_is_noticed(pki: Pki) -> None:
     raw = made(pki, revoked=[(5, NOW, None)]).raw
     signed = asn1.read(raw).child(0).raw
     for _unused in range(200):
-        changed = mutated(dice, raw)
+        changed = damaged(raw, dice)
         try:
             verify_crl(load_crl(changed), pki.ca.certificate, policy())
         except ScepError:

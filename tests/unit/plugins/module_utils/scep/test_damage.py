@@ -49,6 +49,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 LEGACY = policy(legacy=True)
 ROUNDS = 2000
+Make = Callable[[random.Random], bytes]
 
 
 @dataclass(frozen=True)
@@ -89,22 +90,21 @@ def _wrapped() -> bytes:
     return found.child(1).child(0).child(1).child(0).child(3).octets()
 
 
-def signed_attributes(message: SignedMessage, seed: int) -> SignedMessage:
+def signed_attributes(message: SignedMessage, chance: random.Random) -> SignedMessage:
     """One attribute's value damaged, and signed for."""
-    chance = random.Random(seed)
     oid = chance.choice(list(message.attributes))
-    values = [damaged(value, seed) for value in message.attributes[oid]]
+    values = [damaged(value, chance) for value in message.attributes[oid]]
     return message.but(attributes={oid: chance.choice((values, values * 2, []))})
 
 
-def certificate_damaged(cert: bytes, seed: int) -> bytes:
+def certificate_damaged(cert: bytes, chance: random.Random) -> bytes:
     """A certificate damaged in what would be signed."""
     outer = asn1.read(cert)
-    tbs = damaged(outer.child(0).raw, seed)
+    tbs = damaged(outer.child(0).raw, chance)
     return asn1.sequence(tbs, outer.child(1).raw, asn1.bit_string(bytes(256)))
 
 
-def request_bodies() -> dict[str, Callable[[int], bytes]]:
+def request_bodies() -> dict[str, Make]:
     bench = bench_module.bench()
     message, ber = bench.message, bench.message.but(pieces=100).build()
     plain = message.build()
@@ -112,16 +112,16 @@ def request_bodies() -> dict[str, Callable[[int], bytes]]:
     sealed_der, sealed_ber = inner.build(), replace(inner, style="indefinite").build()
     device = der(bench.pki.device.certificate)
     return {
-        "the message": lambda seed: damaged(plain, seed),
-        "the message in BER": lambda seed: damaged(ber, seed),
-        "the attributes": lambda seed: signed_attributes(message, seed).build(),
-        "the signer's certificate": lambda seed: message.but(
-            certificates=[damaged(device, seed)], signature=b"x" * 256
+        "the message": lambda chance: damaged(plain, chance),
+        "the message in BER": lambda chance: damaged(ber, chance),
+        "the attributes": lambda chance: signed_attributes(message, chance).build(),
+        "the signer's certificate": lambda chance: message.but(
+            certificates=[damaged(device, chance)], signature=b"x" * 256
         ).build(),
-        "the envelope": lambda seed: message.but(content=damaged(sealed_der, seed)).build(),
-        "the envelope in BER": lambda seed: message.but(content=damaged(sealed_ber, seed)).build(),
-        "the PKCS#10 request": lambda seed: message.but(
-            content=replace(inner, plain=damaged(bench.csr, seed)).build()
+        "the envelope": lambda chance: message.but(content=damaged(sealed_der, chance)).build(),
+        "the envelope in BER": lambda chance: message.but(content=damaged(sealed_ber, chance)).build(),
+        "the PKCS#10 request": lambda chance: message.but(
+            content=replace(inner, plain=damaged(bench.csr, chance)).build()
         ).build(),
     }
 
@@ -132,7 +132,7 @@ def test_damaged_requests(what: str) -> None:
     opened = 0
     for seed in range(ROUNDS // 7):
         try:
-            found = bench.open(make(seed), LEGACY)
+            found = bench.open(make(random.Random(seed)), LEGACY)
             assert found.csr is not None
             opened += 1
             verify_csr(found.csr, LEGACY)
@@ -141,23 +141,25 @@ def test_damaged_requests(what: str) -> None:
     assert opened < ROUNDS // 7
 
 
-def reply_bodies() -> dict[str, Callable[[int], bytes]]:
+def reply_bodies() -> dict[str, Make]:
     pki, message, envelope = pki_module.shared(), reply_message(), reply_envelope()
     plain, ber, sealed = message.build(), message.but(pieces=100).build(), envelope.build()
     ra = der(pki.ra_sign.certificate)
     issued = der(pki.issue(pki.device.key))
     return {
-        "the message": lambda seed: damaged(plain, seed),
-        "the message in BER": lambda seed: damaged(ber, seed),
-        "the attributes": lambda seed: signed_attributes(message, seed).build(),
-        "the signer's certificate": lambda seed: message.but(certificates=[damaged(ra, seed)]).build(),
-        "another certificate": lambda seed: message.but(certificates=[ra, certificate_damaged(issued, seed)]).build(),
-        "the envelope": lambda seed: message.but(content=damaged(sealed, seed)).build(),
-        "the set of certificates": lambda seed: message.but(
-            content=replace(envelope, plain=damaged(envelope.plain, seed)).build()
+        "the message": lambda chance: damaged(plain, chance),
+        "the message in BER": lambda chance: damaged(ber, chance),
+        "the attributes": lambda chance: signed_attributes(message, chance).build(),
+        "the signer's certificate": lambda chance: message.but(certificates=[damaged(ra, chance)]).build(),
+        "another certificate": lambda chance: message.but(
+            certificates=[ra, certificate_damaged(issued, chance)]
         ).build(),
-        "the issued certificate": lambda seed: message.but(
-            content=replace(envelope, plain=forge.degenerate([certificate_damaged(issued, seed)])).build()
+        "the envelope": lambda chance: message.but(content=damaged(sealed, chance)).build(),
+        "the set of certificates": lambda chance: message.but(
+            content=replace(envelope, plain=damaged(envelope.plain, chance)).build()
+        ).build(),
+        "the issued certificate": lambda chance: message.but(
+            content=replace(envelope, plain=forge.degenerate([certificate_damaged(issued, chance)])).build()
         ).build(),
     }
 
@@ -168,7 +170,7 @@ def test_damaged_replies(what: str) -> None:
     key = pki_module.rsa_key("device").public_key()
     for seed in range(ROUNDS // 8):
         try:
-            reply = open_reply(make(seed), talk.request, talk.ca, LEGACY, NOW)
+            reply = open_reply(make(random.Random(seed)), talk.request, talk.ca, LEGACY, NOW)
             select_issued(reply, key, talk.ca, NOW)
         except ScepError:
             pass
@@ -179,15 +181,15 @@ def test_damaged_ca_certificates(what: str) -> None:
     pki, talk = pki_module.shared(), conversation()
     single, several = der(pki.ca.certificate), forge.degenerate([der(one) for one in pki.ndes])
     following = write_next_ca([pki.root.certificate], pki.ca, "sha256")
-    make: dict[str, Callable[[int], bytes]] = {
-        "one certificate": lambda seed: damaged(single, seed),
-        "a set": lambda seed: damaged(several, seed),
-        "one certificate inside": lambda seed: forge.degenerate([certificate_damaged(single, seed), single]),
-        "the next CA": lambda seed: damaged(following, seed),
+    make: dict[str, Make] = {
+        "one certificate": lambda chance: damaged(single, chance),
+        "a set": lambda chance: damaged(several, chance),
+        "one certificate inside": lambda chance: forge.degenerate([certificate_damaged(single, chance), single]),
+        "the next CA": lambda chance: damaged(following, chance),
     }
     anchor = TrustAnchor(certificates=(pki.ca.certificate,))
     for seed in range(ROUNDS // 4):
-        body = make[what](seed)
+        body = make[what](random.Random(seed))
         try:
             if what == "the next CA":
                 read_next_ca(body, talk.ca, LEGACY, NOW)
@@ -200,7 +202,7 @@ def test_damaged_ca_certificates(what: str) -> None:
 def test_damaged_pkcs10_requests() -> None:
     for seed in range(ROUNDS):
         with contextlib.suppress(ScepError):
-            verify_csr(read_csr(damaged(bench_module.bench().csr, seed)), LEGACY)
+            verify_csr(read_csr(damaged(bench_module.bench().csr, random.Random(seed))), LEGACY)
 
 
 @given(st.binary(max_size=400))
