@@ -14,7 +14,6 @@ from ..errors import OptionError
 from ..scep.certificates import build_key_usage
 from ..scep.constants import KEY_USAGES
 from .decide import Asked
-from ..errors import OptionError
 from .names import object_identifier, plain_alt_name, plain_name, read_alt_names
 
 if TYPE_CHECKING:

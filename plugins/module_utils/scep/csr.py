@@ -15,7 +15,15 @@ from .. import _deps
 from . import asn1, constants
 from ._compat import UNREADABLE
 from .algorithms import DIGESTS, AlgorithmPolicy, policy, sign, signature_digest, verify
-from .errors import UNPROVEN, BadAlgorithm, BadRequest, DecodeError, MalformedContent, MessageError, SignatureInvalid
+from .errors import (
+    UNPROVEN,
+    BadAlgorithm,
+    BadKeySize,
+    DecodeError,
+    MalformedContent,
+    MessageError,
+    SignatureInvalid,
+)
 
 try:
     from cryptography import x509
@@ -151,7 +159,7 @@ def check_rsa_key(public_key: Any, allowed: AlgorithmPolicy, what: str) -> None:
     if not isinstance(public_key, rsa.RSAPublicKey):
         raise BadAlgorithm(f"The key of {what} is not an RSA key, and SCEP encrypts to RSA keys only.")
     if not allowed.min_rsa_bits <= public_key.key_size <= MAX_RSA_BITS:
-        raise BadRequest(
+        raise BadKeySize(
             f"The key of {what} has {public_key.key_size} bits; {allowed.min_rsa_bits} to {MAX_RSA_BITS} are accepted."
         )
 

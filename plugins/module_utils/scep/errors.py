@@ -64,6 +64,10 @@ class BadRequest(MessageError):
     fail_info = FailInfo.BAD_REQUEST
 
 
+class BadKeySize(BadRequest):
+    """A key that is to be certified is too short or too long."""
+
+
 class BadTime(MessageError):
     """A time in the message is outside of what is accepted."""
 

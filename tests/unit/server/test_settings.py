@@ -13,6 +13,7 @@ import pytest
 
 from scep_server import settings
 from scep_server.errors import SettingsError
+from scep_server.setting_checks import split_address
 
 
 def test_defaults_are_valid() -> None:
@@ -126,5 +127,5 @@ def test_broken_file(tmp_path: Path, text: str) -> None:
 
 
 def test_split_address() -> None:
-    assert settings.split_address("[::1]:80") == ("::1", "80")
-    assert settings.split_address("example:80") == ("example", "80")
+    assert split_address("[::1]:80") == ("::1", "80")
+    assert split_address("example:80") == ("example", "80")

@@ -82,10 +82,9 @@ class Application:
             log.exception("a request was not foreseen")
             status = HTTPStatus.INTERNAL_SERVER_ERROR
             answer = _line("The server could not handle this request; its log says why.")
-        start_response(
-            f"{status.value} {status.phrase}",
-            [("Content-Type", answer.content_type), ("Content-Length", str(len(answer.body))), *headers],
-        )
+        named = (("Content-Type", answer.content_type),) if answer.content_type else ()
+        length = ("Content-Length", str(len(answer.body)))
+        start_response(f"{status.value} {status.phrase}", [*named, length, *headers])
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
 
     def _answer(self, environ: Environ) -> Answer:

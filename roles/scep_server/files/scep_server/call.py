@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.csr import CertificateRequest
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.header import RequestHeader
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.replies import failure, pending, success
@@ -20,13 +19,14 @@ from ansible_collections.netcert.ndes.plugins.module_utils.scep.requests import 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from .errors import Refusal
 from .server import Server
 from .store import epoch
 from .store.audit import Record, printable
 
 # Clients that send single DES read 3DES as well, and single DES protects nothing.
 _REPLY_CIPHERS = {"des-cbc": "des-ede3-cbc"}
-_EMPTY = {"absent": None, "empty": b""}
+_EMPTY = {"absent": None, "empty": b"", "zero": b"\0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +57,18 @@ def waits(server: Server, header: RequestHeader) -> bytes:
     return pending(header, server.authority.signer, empty_content=_EMPTY[server.settings.empty_reply])
 
 
-def refused(server: Server, header: RequestHeader, fail_info: FailInfo, text: str) -> bytes:
+def refused(server: Server, header: RequestHeader, refusal: Refusal) -> bytes:
     """A CertRep FAILURE."""
-    empty = _EMPTY[server.settings.empty_reply]
-    return failure(header, server.authority.signer, fail_info, text=text, empty_content=empty)
+    settings = server.settings
+    return failure(
+        header,
+        server.authority.signer,
+        refusal.fail_info,
+        text=refusal.text if settings.refusal_text else None,
+        hresult=refusal.hresult if settings.error_attribute else None,
+        include=None if settings.refusal_certificates else (),
+        empty_content=_EMPTY[settings.empty_reply],
+    )
 
 
 def record(header: RequestHeader, client: str, now: dt.datetime, outcome: str, **values: Any) -> Record:
@@ -76,5 +84,9 @@ def subject_text(csr: CertificateRequest) -> str:
 
 def key_digest(certificate: x509.Certificate) -> bytes:
     """SHA-256 of the public key: by it a client is known again."""
-    encoded = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return hashlib.sha256(encoded).digest()
+    return public_key_digest(certificate.public_key())
+
+
+def public_key_digest(key: Any) -> bytes:
+    """The same of a key alone."""
+    return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()

@@ -17,7 +17,7 @@ from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from .errors import Refusal, ServerError, StateError, TooManyPasswords
+from .errors import ERROR_NOT_FOUND, TRUST_E_CERT_SIGNATURE, Refusal, ServerError, StateError, TooManyPasswords
 from .server import Server
 from .store import epoch
 
@@ -141,11 +141,11 @@ def check(server: Server, password: str | None, now: dt.datetime) -> int | None:
 def _one_time(server: Server, password: str | None, now: dt.datetime) -> int:
     found = server.store.challenges.find(mac(server.pki.otp_key, _given(password)))
     if found is None:
-        raise Refusal(FailInfo.BAD_REQUEST, _REJECTED, reason="challenge password unknown")
+        raise _rejected("challenge password unknown")
     if found.used is not None:
-        raise Refusal(FailInfo.BAD_REQUEST, _REJECTED, reason="challenge password already used", challenge_id=found.id)
+        raise _rejected("challenge password already used", found.id)
     if found.expires <= epoch(now):
-        raise Refusal(FailInfo.BAD_REQUEST, _REJECTED, reason="challenge password expired", challenge_id=found.id)
+        raise _rejected("challenge password expired", found.id)
     return found.id
 
 
@@ -157,7 +157,7 @@ def _reusable(server: Server, password: str | None, _now: dt.datetime) -> None:
         text = "The server has no challenge password yet that a request could have."
         raise Refusal(FailInfo.BAD_REQUEST, text, reason=str(error)) from None
     if not hmac.compare_digest(given, expected.encode()):
-        raise Refusal(FailInfo.BAD_REQUEST, "The challenge password is wrong.")
+        raise Refusal(FailInfo.BAD_REQUEST, "The challenge password is wrong.", hresult=ERROR_NOT_FOUND)
 
 
 def _none(_server: Server, _password: str | None, _now: dt.datetime) -> None:
@@ -166,7 +166,8 @@ def _none(_server: Server, _password: str | None, _now: dt.datetime) -> None:
 
 def _given(password: str | None) -> str:
     if not password:
-        raise Refusal(FailInfo.BAD_REQUEST, "The request has no challenge password, and one is needed here.")
+        text = "The request has no challenge password, and one is needed here."
+        raise Refusal(FailInfo.BAD_REQUEST, text, hresult=TRUST_E_CERT_SIGNATURE)
     return password
 
 
@@ -180,6 +181,13 @@ _CHECKS: dict[str, Callable[[Server, str | None, dt.datetime], int | None]] = {
 
 def lost(challenge_id: int | None) -> Refusal:
     """Somebody else used the password, or got the answer, while this request was being signed."""
-    return Refusal(
-        FailInfo.BAD_REQUEST, _REJECTED, reason="challenge password used by another request", challenge_id=challenge_id
-    )
+    return _rejected("challenge password used by another request", challenge_id)
+
+
+def _rejected(reason: str, challenge_id: int | None = None) -> Refusal:
+    return Refusal(FailInfo.BAD_REQUEST, _REJECTED, reason=reason, challenge_id=challenge_id, hresult=ERROR_NOT_FOUND)
+
+
+def forget_unused(server: Server) -> int:
+    """Forget the one-time passwords that nobody has used, as NDES does when it starts; how many there were."""
+    return server.store.challenges.forget_unused()

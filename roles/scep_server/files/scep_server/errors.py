@@ -8,6 +8,14 @@ from __future__ import annotations
 
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo
 
+# HRESULTs, by the names in Microsoft's headers.
+E_FAIL = 0x80004005
+E_INVALIDARG = 0x80070057
+ERROR_NOT_FOUND = 0x80070490
+TRUST_E_CERT_SIGNATURE = 0x80096004
+CERTSRV_E_BAD_REQUESTSUBJECT = 0x80094001
+CERTSRV_E_KEY_LENGTH = 0x80094811
+
 
 class ServerError(Exception):
     """Something that the person who runs the server has to know; the command line prints it and exits with 1."""
@@ -38,16 +46,26 @@ class LoginRefused(Exception):
 
 
 class Refusal(Exception):
-    """A request is refused: `fail_info` and `text` go to the client, `reason` (by default the text) to the audit."""
+    """A request is refused: `fail_info` and `text` go to the client, `reason` (by default the text) to the audit.
+
+    `hresult` is what NDES says where it would refuse the same, as far as that is known.
+    """
 
     def __init__(
-        self, fail_info: FailInfo, text: str, *, reason: str | None = None, challenge_id: int | None = None
+        self,
+        fail_info: FailInfo,
+        text: str,
+        *,
+        reason: str | None = None,
+        challenge_id: int | None = None,
+        hresult: int = E_FAIL,
     ) -> None:
         super().__init__(text)
         self.fail_info = fail_info
         self.text = text
         self.reason = reason or text
         self.challenge_id = challenge_id
+        self.hresult = hresult
 
 
 def one_line(cause: object) -> str:

@@ -23,7 +23,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from . import challenges, renewal
-from .call import Call, key_digest, subject_text, waits
+from .call import Call, key_digest, public_key_digest, subject_text, waits
 from .certificate import new_serial, serial_text
 from .errors import Refusal
 from .policy import certificate_builder
@@ -59,6 +59,8 @@ def enroll(server: Server, call: Call) -> bytes:
     renewed = None if earlier is None else server.store.answers.find_renewal(key, serial_text(signer.serial_number))
     if renewed is not None and epoch(call.now) < renewed.not_after:
         return again(server, call, renewed, csr)
+    if (cached := _cached(server, call, csr)) is not None:
+        return again(server, call, cached, csr)
     verify_csr(csr, server.allowed)
     try:
         return _first(server, call, csr, key, 0 if earlier is None else earlier.generation + 1, renewed is not None)
@@ -68,6 +70,15 @@ def enroll(server: Server, call: Call) -> bytes:
         if winner is None or not _is_retransmission(server, call, winner):
             raise
         return again(server, call, winner, csr)
+
+
+def _cached(server: Server, call: Call, csr: CertificateRequest) -> Issued | None:
+    """What NDES would hand out once more, because it remembers the transaction or the key (setting CacheRequest)."""
+    minutes = server.settings.cache_request_minutes
+    if not minutes:
+        return None
+    since = epoch(call.now) - minutes * 60
+    return server.store.answers.find_cached(call.header.transaction_id, public_key_digest(csr.public_key), since)
 
 
 def _first(server: Server, call: Call, csr: CertificateRequest, key: Key, generation: int, renewed: bool) -> bytes:

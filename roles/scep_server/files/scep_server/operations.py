@@ -14,7 +14,12 @@ from dataclasses import dataclass
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.cacerts import write_next_ca
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.capabilities import SERVER_WORDS, format_capabilities
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo, MessageType
-from ansible_collections.netcert.ndes.plugins.module_utils.scep.errors import DecodeError, MessageError, NotFound
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.errors import (
+    BadKeySize,
+    DecodeError,
+    MessageError,
+    NotFound,
+)
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.failures import FAIL_INFOS
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.header import RequestHeader
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.requests import open_request
@@ -25,7 +30,7 @@ from . import crl
 from .authority import Authority
 from .call import Call, key_digest, record, refused, subject_text
 from .certificate import serial_text
-from .errors import Refusal, Unavailable
+from .errors import CERTSRV_E_KEY_LENGTH, E_FAIL, E_INVALIDARG, Refusal, Unavailable
 from .issue import again, enroll
 from .server import Server
 from .store import epoch
@@ -37,7 +42,7 @@ log = logging.getLogger("scep_server")
 _CONDITIONS: dict[str, Callable[[Server], bool]] = {
     "SHA-1": lambda server: "sha1" in server.allowed.digests,
     "Renewal": lambda server: server.settings.renewal,
-    "GetNextCACert": lambda server: server.pki.next is not None,
+    "GetNextCACert": lambda server: server.settings.next_ca and server.pki.next is not None,
 }
 
 
@@ -69,8 +74,9 @@ class Operation:
 
 
 def _get_ca_caps(server: Server, _asked: Asked) -> Answer:
-    words = [word for word in SERVER_WORDS if word not in _CONDITIONS or _CONDITIONS[word](server)]
-    return Answer(format_capabilities(words), CONTENT_TYPES["caps"])
+    told = server.settings.capabilities or SERVER_WORDS
+    words = [word for word in told if word not in _CONDITIONS or _CONDITIONS[word](server)]
+    return Answer(format_capabilities(words), server.settings.capabilities_content_type)
 
 
 def _get_ca_cert(server: Server, _asked: Asked) -> Answer:
@@ -80,6 +86,8 @@ def _get_ca_cert(server: Server, _asked: Asked) -> Answer:
 def _get_next_ca_cert(server: Server, _asked: Asked) -> Answer:
     """RFC 8894 section 4.7. Raises Unavailable as long as there is no next CA."""
     pki = server.pki
+    if not server.settings.next_ca:
+        raise Unavailable("This server does not answer GetNextCACert.")
     if pki.next is None:
         raise Unavailable("There is no next CA yet.")
     signer = {"ca": pki.current.ca, "ra": pki.current.signer}[server.settings.next_ca_signer]
@@ -119,7 +127,8 @@ def _as_refusal(error: MessageError) -> Refusal:
     """Some errors tell a client less than they know: the cause is for the log and the audit."""
     fail_info = error.fail_info if error.fail_info is not None else FailInfo.BAD_REQUEST
     reason = f"{error} ({error.__cause__})" if error.__cause__ is not None else str(error)
-    return Refusal(fail_info, str(error), reason=reason)
+    hresult = CERTSRV_E_KEY_LENGTH if isinstance(error, BadKeySize) else E_FAIL
+    return Refusal(fail_info, str(error), reason=reason, hresult=hresult)
 
 
 def _refuse(server: Server, asked: Asked, header: RequestHeader, refusal: Refusal, subject: str) -> bytes:
@@ -132,11 +141,14 @@ def _refuse(server: Server, asked: Asked, header: RequestHeader, refusal: Refusa
     )
     used_up = refusal.challenge_id if server.settings.challenge_used_up == "match" else None
     server.store.answers.refuse(used_up, line)
-    return refused(server, header, refusal.fail_info, refusal.text)
+    return refused(server, header, refusal)
 
 
 def _issuers(server: Server, call: Call) -> tuple[Authority, ...]:
-    """The CAs that a GetCert or GetCRL names. Raises NotFound, see there why it says no more."""
+    """The CAs that a GetCert or GetCRL names. Raises NotFound, see there why it says no more, or Refusal."""
+    if not server.settings.lookups:
+        text = "This server does not answer GetCert and GetCRL."
+        raise Refusal(FailInfo.BAD_REQUEST, text, hresult=E_INVALIDARG)
     named = server.pki.named(call.incoming.issuer or b"")
     if not named:
         raise NotFound

@@ -22,8 +22,9 @@ from cryptography.x509.oid import ExtensionOID
 
 from .authority import Authority
 from .certificate import authority_key_identifier, distribution_points
-from .errors import Refusal
-from .settings import KEY_USAGES, RDN_TYPES, Settings
+from .errors import CERTSRV_E_BAD_REQUESTSUBJECT, Refusal
+from .setting_checks import KEY_USAGES, RDN_TYPES
+from .settings import Settings
 
 _OID_UPN = "1.3.6.1.4.1.311.20.2.3"
 OID_SID = "1.3.6.1.4.1.311.25.2"
@@ -46,6 +47,10 @@ _Handler = Callable[[Settings, Any], _Granted]
 
 def _refuse(text: str) -> Refusal:
     return Refusal(FailInfo.BAD_REQUEST, text)
+
+
+def _bad_subject(text: str) -> Refusal:
+    return Refusal(FailInfo.BAD_REQUEST, text, hresult=CERTSRV_E_BAD_REQUESTSUBJECT)
 
 
 def _key_usage(settings: Settings, usage: x509.KeyUsage) -> _Granted:
@@ -171,13 +176,13 @@ def _subject(settings: Settings, authority: Authority, asked: x509.Name) -> x509
     """The subject that the certificate gets, judged as it will stand there."""
     subject = _ordered(settings, asked)
     if _folded(subject) in _taken(authority.certificates):
-        raise _refuse("The request asks for the name of the CA or of its registration authority.")
+        raise _bad_subject("The request asks for the name of the CA or of its registration authority.")
     if (
         settings.subject_patterns
         and list(subject)
         and not _matches(settings.subject_patterns, subject.rfc4514_string())
     ):
-        raise _refuse(f"The request asks for the subject {subject.rfc4514_string()}, which is not given here.")
+        raise _bad_subject(f"The request asks for the subject {subject.rfc4514_string()}, which is not given here.")
     return subject
 
 
@@ -238,7 +243,7 @@ def certificate_builder(
         # critical where it is the only name (RFC 5280 section 4.2.1.6)
         extensions[ExtensionOID.SUBJECT_ALTERNATIVE_NAME] = (names, not list(subject))
     elif not list(subject):
-        raise _refuse("The request names no subject and no subject alternative name.")
+        raise _bad_subject("The request names no subject and no subject alternative name.")
     extensions.setdefault(ExtensionOID.KEY_USAGE, _default_usage(settings.default_key_usages))
     if settings.default_extended_key_usages:
         extensions.setdefault(

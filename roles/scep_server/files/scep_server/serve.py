@@ -25,7 +25,8 @@ from .errors import ServerError, StateError
 from .ndes.admin import open_pages
 from .pidfile import PidFile
 from .server import open_server, utc_now
-from .settings import Settings, split_address
+from .setting_checks import split_address
+from .settings import Settings
 from .worker import REQUEST_LINE, Worker
 
 log = logging.getLogger("scep_server")
@@ -141,6 +142,17 @@ def _check_address(settings: Settings) -> None:
         raise ServerError(f"The server cannot listen on {settings.bind}: {reason}.") from None
 
 
+def _begin(state: Path, settings: Settings) -> None:
+    """What is done once for each start, not in each worker."""
+    if not settings.otp_forgotten_at_start:
+        return
+    server = open_server(state, settings=settings)
+    try:
+        log.info("%s unused challenge passwords are forgotten", challenges.forget_unused(server))
+    finally:
+        server.store.close()
+
+
 def run(state: Path, settings: Settings, pid_file: Path, ready: int | None = None) -> None:
     """Serve until a signal ends it. Raises ServerError when it cannot start.
 
@@ -154,6 +166,7 @@ def run(state: Path, settings: Settings, pid_file: Path, ready: int | None = Non
     log.info("a SCEP server for reference and for tests, not a production CA; state in %s", state)
     try:
         check(state, settings)
+        _begin(state, settings)
         _Gunicorn(state, settings, ready).run()
     except SystemExit as end:
         if os.getpid() != master:

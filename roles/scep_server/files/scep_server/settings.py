@@ -12,277 +12,188 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
-
 from .errors import SettingsError
 from .files import write_atomically
+from .ndes.switches import MSCEP, Switches, expanded
+from .setting_checks import (
+    ALTERNATIVE_NAMES,
+    CA_KEYS,
+    KEY_USAGES,
+    RA_KEYS,
+    RDN_TYPES,
+    Check,
+    address,
+    between,
+    distinguished_name,
+    one_of,
+    patterns,
+    some_of,
+    told,
+    url,
+    usages,
+)
 
 FILE = "settings.json"
 
-CA_KEYS = ("rsa-2048", "rsa-3072", "rsa-4096", "ec-p256", "ec-p384")
-RA_KEYS = ("rsa-2048", "rsa-3072", "rsa-4096")
-KEY_USAGES = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
-ALTERNATIVE_NAMES = ("dns", "email", "ip", "uri", "upn")
-RDN_TYPES = {
-    "C": "2.5.4.6",
-    "ST": "2.5.4.8",
-    "L": "2.5.4.7",
-    "street": "2.5.4.9",
-    "O": "2.5.4.10",
-    "OU": "2.5.4.11",
-    "CN": "2.5.4.3",
-    "DC": "0.9.2342.19200300.100.1.25",
-    "UID": "0.9.2342.19200300.100.1.1",
-    "emailAddress": "1.2.840.113549.1.9.1",
-    "serialNumber": "2.5.4.5",
-    "title": "2.5.4.12",
-    "givenName": "2.5.4.42",
-    "SN": "2.5.4.4",
-    "initials": "2.5.4.43",
-    "unstructuredName": "1.2.840.113549.1.9.2",
-    "unstructuredAddress": "1.2.840.113549.1.9.8",
-}
-"""Attribute types of a subject, by the words that settings use."""
-# No certificate for a device may carry these: they would make it an RA or a CA's OCSP responder, or anything at all.
-RESERVED_EXTENDED_KEY_USAGES = ("1.3.6.1.4.1.311.20.2.1", "1.3.6.1.5.5.7.3.28", "1.3.6.1.5.5.7.3.9", "2.5.29.37.0")
-
-# A check takes a value of the right type and returns what is wrong with it ("must ..."), or None.
-Check = Callable[[Any], "str | None"]
-
-
-def _between(low: int, high: int) -> Check:
-    return lambda value: None if low <= value <= high else f"must be between {low} and {high}"
-
-
-def _one_of(*words: str) -> Check:
-    return lambda value: None if value in words else f"must be one of {', '.join(words)}"
-
-
-def _some_of(*words: str) -> Check:
-    return lambda values: None if set(values) <= set(words) else f"may contain {', '.join(words)}"
-
-
-def _subject(value: str) -> str | None:
-    try:
-        name = x509.Name.from_rfc4514_string(value)
-    except ValueError as error:
-        return "must be a distinguished name such as CN=Example CA,O=Example" + (f" ({error})" if str(error) else "")
-    return None if list(name) else "must not be empty"
-
-
-def _address(value: str) -> str | None:
-    host, port = split_address(value)
-    if re.fullmatch(r"[!-~]+", host) and re.fullmatch(r"[0-9]{1,5}", port) and int(port) <= 65535:
-        return None
-    return "must be HOST:PORT, an IPv6 address in brackets"
-
-
-def _url(value: str) -> str | None:
-    if re.fullmatch(r"(https?|ldap)://[!-.0-~][!-~]*", value) or not value:
-        return None
-    return "must be a URL of the scheme http, https or ldap in ASCII, or empty"
-
-
-def _usages(values: tuple[str, ...]) -> str | None:
-    for value in values:
-        try:
-            x509.ObjectIdentifier(value)
-        except ValueError:
-            return f"may contain dotted object identifiers, which {value!r} is not"
-        if value in RESERVED_EXTENDED_KEY_USAGES:
-            return f"must not contain {value}, which would give devices the rights of the CA's own helpers"
-    return None
-
-
-def _patterns(values: tuple[str, ...]) -> str | None:
-    for value in values:
-        try:
-            re.compile(value)
-        except (re.error, OverflowError, RecursionError) as error:
-            return f"may contain regular expressions, which {value!r} is not ({error})"
-    return None
-
-
-def _login_names(values: tuple[str, ...]) -> str | None:
-    for value in values:
-        if not re.fullmatch(r"[^\\@]+[\\@][^\\@]+", value):
-            return f"may contain names such as DOMAIN\\user or user@REALM, which {value!r} is not"
-    return None
-
-
-def split_address(value: str) -> tuple[str, str]:
-    """(host without brackets, port) of HOST:PORT."""
-    host, _colon, port = value.rpartition(":")
-    if host.startswith("[") and host.endswith("]"):
-        return host[1:-1], port
-    return ("" if ":" in host else host), port
-
-
-def _told(about: str, check: Check | None = None) -> dict[str, Any]:
-    return {"about": about, "check": check}
-
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(Switches):
     """All settings, checked. Those marked (init) are read when a CA is made; one that is there stays as it is."""
 
     ca_subject: str = field(
-        default="CN=netcert.ndes test CA", metadata=_told("(init) Subject of the CA, RFC 4514.", _subject)
+        default="CN=netcert.ndes test CA", metadata=told("(init) Subject of the CA, RFC 4514.", distinguished_name)
     )
     layout: str = field(
         default="ra_pair",
-        metadata=_told(
+        metadata=told(
             "(init) Who signs and decrypts: one RA certificate for each (ra_pair, as NDES has it), one RA certificate "
             "for both (ra_single), or the CA itself (ca_only).",
-            _one_of("ra_pair", "ra_single", "ca_only"),
+            one_of("ra_pair", "ra_single", "ca_only"),
         ),
     )
-    ca_key: str = field(default="rsa-2048", metadata=_told("(init) Kind and size of the CA's key.", _one_of(*CA_KEYS)))
+    ca_key: str = field(default="rsa-2048", metadata=told("(init) Kind and size of the CA's key.", one_of(*CA_KEYS)))
     ca_days: int = field(
-        default=3650, metadata=_told("(init) Days for which the CA's certificate is valid.", _between(1, 36500))
+        default=3650, metadata=told("(init) Days for which the CA's certificate is valid.", between(1, 36500))
     )
-    ra_key: str = field(default="rsa-2048", metadata=_told("(init) Kind and size of the RA keys.", _one_of(*RA_KEYS)))
+    ra_key: str = field(default="rsa-2048", metadata=told("(init) Kind and size of the RA keys.", one_of(*RA_KEYS)))
     ra_days: int = field(
-        default=730, metadata=_told("(init) Days for which the RA certificates are valid.", _between(1, 36500))
+        default=730, metadata=told("(init) Days for which the RA certificates are valid.", between(1, 36500))
     )
 
     database: str = field(
         default="",
-        metadata=_told("URL of the database in SQLAlchemy's form; empty: SQLite in the state folder."),
+        metadata=told("URL of the database in SQLAlchemy's form; empty: SQLite in the state folder."),
     )
 
-    bind: str = field(default="127.0.0.1:8080", metadata=_told("HOST:PORT to listen on.", _address))
+    bind: str = field(default="127.0.0.1:8080", metadata=told("HOST:PORT to listen on.", address))
     tls_certificate: str = field(
         default="",
-        metadata=_told(
+        metadata=told(
             "PEM file with the server's TLS certificate and chain, relative to the state folder; empty: plain HTTP."
         ),
     )
-    tls_key: str = field(default="", metadata=_told("PEM file with the key of tls_certificate."))
-    workers: int = field(default=2, metadata=_told("Processes that answer requests.", _between(1, 64)))
-    threads: int = field(default=8, metadata=_told("Threads of each process.", _between(1, 256)))
+    tls_key: str = field(default="", metadata=told("PEM file with the key of tls_certificate."))
+    workers: int = field(default=2, metadata=told("Processes that answer requests.", between(1, 64)))
+    threads: int = field(default=8, metadata=told("Threads of each process.", between(1, 256)))
     request_seconds: int = field(
-        default=10, metadata=_told("Seconds within which a client has to send its request.", _between(1, 600))
+        default=10, metadata=told("Seconds within which a client has to send its request.", between(1, 600))
     )
     keep_alive_seconds: int = field(
-        default=15, metadata=_told("Seconds for which an idle connection is kept.", _between(1, 600))
+        default=15, metadata=told("Seconds for which an idle connection is kept.", between(1, 600))
     )
 
-    allow_sha1: bool = field(default=True, metadata=_told("Whether messages and requests signed with SHA-1 are taken."))
-    legacy_algorithms: bool = field(default=False, metadata=_told("Whether MD5 and single DES are taken."))
+    allow_sha1: bool = field(default=True, metadata=told("Whether messages and requests signed with SHA-1 are taken."))
+    legacy_algorithms: bool = field(default=False, metadata=told("Whether MD5 and single DES are taken."))
     min_rsa_bits: int = field(
-        default=2048, metadata=_told("Smallest RSA key that is certified, in bits.", _between(1024, 8192))
+        default=2048, metadata=told("Smallest RSA key that is certified, in bits.", between(1024, 8192))
     )
 
     challenge: str = field(
         default="one_time",
-        metadata=_told(
+        metadata=told(
             "Challenge passwords that are taken: one_time (made by 'otp create'), single (one that the server made), "
             "static (one that was given with 'challenge set'), or none, which needs allow_no_challenge.",
-            _one_of("one_time", "single", "static", "none"),
+            one_of("one_time", "single", "static", "none"),
         ),
     )
     allow_no_challenge: bool = field(
         default=False,
-        metadata=_told("Whether challenge may be none: whoever reaches the server gets a certificate."),
+        metadata=told("Whether challenge may be none: whoever reaches the server gets a certificate."),
     )
     challenge_used_up: str = field(
         default="issue",
-        metadata=_told(
+        metadata=told(
             "When a one-time password is used up: by a request that is granted or waits for approval (issue), or by "
             "the first authentic request that has it, even if that is refused for another reason (match).",
-            _one_of("issue", "match"),
+            one_of("issue", "match"),
         ),
     )
     otp_minutes: int = field(
-        default=60, metadata=_told("Minutes after which an unused one-time password expires.", _between(1, 525600))
+        default=60, metadata=told("Minutes after which an unused one-time password expires.", between(1, 525600))
     )
     otp_outstanding: int = field(
-        default=1000, metadata=_told("One-time passwords that may be unused at a time.", _between(1, 1000000))
+        default=1000, metadata=told("One-time passwords that may be unused at a time.", between(1, 1000000))
     )
     retransmission_minutes: int = field(
         default=60,
-        metadata=_told(
-            "Minutes during which an identical request gets the same certificate again.", _between(0, 10080)
-        ),
+        metadata=told("Minutes during which an identical request gets the same certificate again.", between(0, 10080)),
     )
 
     renewal: bool = field(
         default=True,
-        metadata=_told("Whether a request signed by a valid certificate of this server renews it without a password."),
+        metadata=told("Whether a request signed by a valid certificate of this server renews it without a password."),
     )
     renewal_same_names: bool = field(
         default=True,
-        metadata=_told("Whether a renewal has to ask for the subject and alternative names of the old certificate."),
+        metadata=told("Whether a renewal has to ask for the subject and alternative names of the old certificate."),
     )
     renewal_days: int = field(
         default=0,
-        metadata=_told(
-            "Days before notAfter within which a certificate may be renewed; 0: at any time.", _between(0, 36500)
+        metadata=told(
+            "Days before notAfter within which a certificate may be renewed; 0: at any time.", between(0, 36500)
         ),
     )
     approval: str = field(
         default="none",
-        metadata=_told(
+        metadata=told(
             "Which requests wait for 'requests approve': none, enrolment (all but renewals), or all.",
-            _one_of("none", "enrolment", "all"),
+            one_of("none", "enrolment", "all"),
         ),
     )
 
     certificate_days: int = field(
-        default=365, metadata=_told("Days for which an issued certificate is valid.", _between(1, 36500))
+        default=365, metadata=told("Days for which an issued certificate is valid.", between(1, 36500))
     )
     backdate_minutes: int = field(
-        default=5, metadata=_told("Minutes by which notBefore lies in the past, for slow clocks.", _between(0, 1440))
+        default=5, metadata=told("Minutes by which notBefore lies in the past, for slow clocks.", between(0, 1440))
     )
     signer_key_must_match: bool = field(
         default=True,
-        metadata=_told(
+        metadata=told(
             "Whether a PKCSReq has to be signed with the key that it asks a certificate for (RFC 8894 section 2.3)."
         ),
     )
     subject_patterns: tuple[str, ...] = field(
         default=(),
-        metadata=_told(
+        metadata=told(
             "Regular expressions for subjects in the form of RFC 4514; a whole subject has to match one. Empty: any.",
-            _patterns,
+            patterns,
         ),
     )
     alternative_name_patterns: tuple[str, ...] = field(
         default=(),
-        metadata=_told(
+        metadata=told(
             "Regular expressions for alternative names such as dns:router.example.com or ip:192.0.2.1; each whole name "
             "has to match one. Empty: any.",
-            _patterns,
+            patterns,
         ),
     )
     rdn_order: tuple[str, ...] = field(
         default=(),
-        metadata=_told(
+        metadata=told(
             "Order into which the parts of a subject are brought, others behind them; empty: as requested.",
-            _some_of(*RDN_TYPES),
+            some_of(*RDN_TYPES),
         ),
     )
     windows_sids: tuple[str, ...] = field(
         default=(),
-        metadata=_told(
+        metadata=told(
             "How a request may name the SID of a Windows account, which domain controllers log on by: extension "
             "(1.3.6.1.4.1.311.25.2), uri (tag:microsoft.com,2022-09-14:sid:...). Empty: such requests are refused.",
-            _some_of("extension", "uri"),
+            some_of("extension", "uri"),
         ),
     )
     key_usages: tuple[str, ...] = field(
-        default=KEY_USAGES, metadata=_told("Key usages that a request may ask for.", _some_of(*KEY_USAGES))
+        default=KEY_USAGES, metadata=told("Key usages that a request may ask for.", some_of(*KEY_USAGES))
     )
     default_key_usages: tuple[str, ...] = field(
         default=("digital_signature", "key_encipherment"),
-        metadata=_told("Key usages of who asks for none.", _some_of(*KEY_USAGES)),
+        metadata=told("Key usages of who asks for none.", some_of(*KEY_USAGES)),
     )
     extended_key_usages: tuple[str, ...] = field(
         default=(
@@ -295,112 +206,61 @@ class Settings:
             "1.3.6.1.5.5.7.3.17",  # ipsecIKE
             "1.3.6.1.5.5.8.2.2",  # iKEIntermediate
         ),
-        metadata=_told("Extended key usages that a request may ask for, as object identifiers.", _usages),
+        metadata=told("Extended key usages that a request may ask for, as object identifiers.", usages),
     )
     default_extended_key_usages: tuple[str, ...] = field(
         default=("1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"),
-        metadata=_told("Extended key usages of who asks for none.", _usages),
+        metadata=told("Extended key usages of who asks for none.", usages),
     )
     usages_not_given: str = field(
         default="refuse",
-        metadata=_told(
+        metadata=told(
             "What becomes of a request for usages that it may not ask for: it is refused (refuse), or granted without "
             "them, with the defaults where none is left (leave_out), as by a CA with templates of its own.",
-            _one_of("refuse", "leave_out"),
+            one_of("refuse", "leave_out"),
         ),
     )
     alternative_names: tuple[str, ...] = field(
         default=ALTERNATIVE_NAMES,
-        metadata=_told("Kinds of subject alternative names that a request may ask for.", _some_of(*ALTERNATIVE_NAMES)),
+        metadata=told("Kinds of subject alternative names that a request may ask for.", some_of(*ALTERNATIVE_NAMES)),
     )
 
     crl_url: str = field(
         default="",
-        metadata=_told(
-            "URL of the CRL, written into each certificate, with {ca} for the CA's id; empty: none is.", _url
-        ),
+        metadata=told("URL of the CRL, written into each certificate, with {ca} for the CA's id; empty: none is.", url),
     )
     crl_days: int = field(
-        default=7, metadata=_told("Days for which a CRL is valid; it is renewed at half of them.", _between(1, 366))
+        default=7, metadata=told("Days for which a CRL is valid; it is renewed at half of them.", between(1, 366))
     )
     empty_reply: str = field(
         default="absent",
-        metadata=_told(
-            "Content of a FAILURE or PENDING reply: absent (RFC 8894 section 3.1), or empty, as certmonger needs it.",
-            _one_of("absent", "empty"),
+        metadata=told(
+            "Content of a FAILURE or PENDING reply: absent (RFC 8894 section 3.1), empty, as certmonger needs it, or "
+            "one octet zero, as NDES sends it (zero).",
+            one_of("absent", "empty", "zero"),
         ),
     )
     next_ca_signer: str = field(
         default="ca",
-        metadata=_told(
+        metadata=told(
             "Whose key signs the answer to GetNextCACert: ca (RFC 8894 section 4.7.1), or ra (for jscep, PyScep).",
-            _one_of("ca", "ra"),
+            one_of("ca", "ra"),
         ),
     )
 
-    admin_page: bool = field(
-        default=False,
-        metadata=_told("Whether there are pages where NDES has them; /certsrv/mscep_admin/ hands out passwords."),
-    )
-    admin_auth: tuple[str, ...] = field(
-        default=("negotiate", "ntlm"),
-        metadata=_told(
-            "Ways to log in to the administration page, in the order of their headers; all but basic need pyspnego.",
-            _some_of("negotiate", "ntlm", "basic"),
-        ),
-    )
-    users_file: str = field(
-        default="",
-        metadata=_told(
-            "File of lines DOMAIN:user:password, relative to the state folder, for log-ins with a password; a user who "
-            "logs in as user@REALM has an empty domain."
-        ),
-    )
-    keytab: str = field(
-        default="",
-        metadata=_told(
-            "Keytab for Kerberos in negotiate, relative to the state folder; it needs gssapi. Empty: no Kerberos."
-        ),
-    )
-    admin_epa: str = field(
-        default="none",
-        metadata=_told(
-            "Whether log-ins by negotiate and ntlm are bound to the TLS connection (extended protection): none, allow "
-            "(a binding that is given has to be right), or require.",
-            _one_of("none", "allow", "require"),
-        ),
-    )
-    admin_users: tuple[str, ...] = field(
-        default=(),
-        metadata=_told(
-            "Who gets passwords on the administration page, as DOMAIN\\user or, by Kerberos, user@REALM; others are "
-            "told that they have no permission. Empty: whoever logs in.",
-            _login_names,
-        ),
-    )
-    admin_page_encoding: str = field(
-        default="utf-16le",
-        metadata=_told(
-            "How the pages are encoded: utf-16le as NDES does, utf-16le-bom with a byte order mark, or utf-8.",
-            _one_of("utf-16le", "utf-16le-bom", "utf-8"),
-        ),
-    )
-    admin_page_nul: bool = field(default=True, metadata=_told("Whether a NUL ends the pages, as on NDES."))
-    otp_octets: int = field(
-        default=16,
-        metadata=_told("Octets of a password that the server makes; it has two digits for each.", _between(4, 64)),
-    )
 
-
-_FIELDS = {entry.name: entry for entry in dataclasses.fields(Settings)}
+_SWITCHES = {entry.name for entry in dataclasses.fields(Switches)}
+_FIELDS = {
+    entry.name: entry for entry in sorted(dataclasses.fields(Settings), key=lambda entry: entry.name in _SWITCHES)
+}
 _TYPE_WORDS = {bool: "true or false", int: "a whole number", str: "a text", tuple: "a list of texts"}
 
 
 def parse(values: Mapping[str, Any]) -> Settings:
     """Check plain values, as JSON gives them. Raises SettingsError with a sentence that names the setting."""
-    if unknown := sorted(set(values) - set(_FIELDS)):
+    if unknown := sorted(set(values) - set(_FIELDS) - set(MSCEP)):
         raise SettingsError(f"There is no setting {', '.join(unknown)}; there are {', '.join(_FIELDS)}.")
-    checked = {name: _value(name, value) for name, value in values.items()}
+    checked = {name: _value(name, value) for name, value in expanded(values).items()}
     settings = Settings(**checked)
     if bool(settings.tls_certificate) != bool(settings.tls_key):
         raise SettingsError("The settings tls_certificate and tls_key belong together: give both or none.")
@@ -456,7 +316,7 @@ def parse_assignment(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
         raise SettingsError(f"{text!r} is not of the form NAME=VALUE.")
-    if name not in _FIELDS or isinstance(_FIELDS[name].default, str):
+    if name not in MSCEP and (name not in _FIELDS or isinstance(_FIELDS[name].default, str)):
         return name, value
     try:
         return name, json.loads(value)

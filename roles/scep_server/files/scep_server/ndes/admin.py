@@ -47,10 +47,12 @@ class Pages:
         answer = _PATHS.get(environ.get("PATH_INFO", "").lower())
         return None if answer is None else answer(self, server, environ)
 
-    def device(self, _server: Server, environ: Environ) -> Answer | None:
+    def device(self, server: Server, environ: Environ) -> Answer | None:
         """For a person who looks at the address for devices; devices have a query, or post."""
         if environ.get("QUERY_STRING") or environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             return None
+        if server.settings.policy_module:
+            raise HttpError(HTTPStatus.FORBIDDEN, "A policy module decides about requests here.")
         host = environ.get("HTTP_HOST") or environ.get("SERVER_NAME", "")
         return Answer(pages.device(self._style, host[:_MAX_HOST]), pages.CONTENT_TYPE)
 

@@ -90,6 +90,17 @@ _RENEWAL_FOR_KEY = _ISSUED_FOR_KEY.where(certificates.c.replaces == sa.bindparam
 _WAITING_FOR_KEY = _newest_of_key(_WAITING, requests)
 _ISSUED_FOR_SIGNER = _newest_of_signer(_ISSUED, certificates, certificates.c.issued)
 _WAITING_FOR_SIGNER = _newest_of_signer(_WAITING, requests, requests.c.id)
+_CACHED = (
+    _ISSUED.where(
+        sa.or_(
+            certificates.c.transaction_id == sa.bindparam("transaction_id"),
+            certificates.c.signer_key == sa.bindparam("key"),
+        ),
+        certificates.c.issued > sa.bindparam("since"),
+    )
+    .order_by(certificates.c.issued.desc())
+    .limit(1)
+)
 _ISSUED_BY_SERIAL = _ISSUED.where(certificates.c.serial == sa.bindparam("wanted"))
 _COLUMNS = [column.name for column in certificates.c if column.name not in ("revoked", "reason")]
 _ADD_CERTIFICATE = Prepared(sa.insert(certificates).inline().values({name: sa.bindparam(name) for name in _COLUMNS}))
@@ -123,6 +134,13 @@ class Answers:
         values = {name: getattr(key, name) for name in key.__slots__}
         with self._database.reading() as connection:
             found = connection.execute(_RENEWAL_FOR_KEY, values | {"replaces": replaces}).first()
+        return None if found is None else Issued(*found)
+
+    def find_cached(self, transaction_id: str, key: bytes, since: int) -> Issued | None:
+        """The newest certificate that was issued after `since` in this transaction, or to who signs with this key."""
+        with self._database.reading() as connection:
+            values = {"transaction_id": transaction_id, "key": key, "since": since}
+            found = connection.execute(_CACHED, values).first()
         return None if found is None else Issued(*found)
 
     def find_for_signer(self, transaction_id: str, signer_key: bytes) -> Issued | Waiting | None:

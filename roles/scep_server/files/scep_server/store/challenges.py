@@ -27,6 +27,7 @@ _USE = Prepared(
 )
 _COUNT = sa.select(sa.func.count()).select_from(otp).where(_unused, otp.c.expires > sa.bindparam("now"))
 _DROP = sa.delete(otp).where(otp.c.expires < sa.bindparam("before"))
+_FORGET = sa.delete(otp).where(_unused)
 _ADD = sa.insert(otp)
 _LIST = sa.select(otp.c.id, otp.c.created, otp.c.expires, otp.c.used).order_by(otp.c.id)
 # Whoever counts passwords before adding some holds this row until the commit, so that two cannot count at once.
@@ -78,6 +79,11 @@ class Challenges:
         with self._database.reading() as connection:
             row = _FIND.run(connection, {"mac": mac}).fetchone()
         return None if row is None else Challenge(*row)
+
+    def forget_unused(self) -> int:
+        """Delete the passwords that nobody has used; how many there were."""
+        with self._database.writing() as connection:
+            return int(connection.execute(_FORGET).rowcount)
 
     def outstanding(self, now: int) -> int:
         """How many passwords are neither used nor expired."""

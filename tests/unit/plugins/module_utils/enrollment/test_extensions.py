@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.decide import Asked
-from ansible_collections.netcert.ndes.plugins.module_utils.errors import OptionError
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.extensions import (
     build_extensions,
     extended_key_usage,
     purpose,
 )
+from ansible_collections.netcert.ndes.plugins.module_utils.errors import OptionError
 from cryptography import x509
 
 LARGE = "2.25.32980073569858662929564197851"

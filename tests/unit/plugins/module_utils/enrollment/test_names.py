@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.netcert.ndes.plugins.module_utils.errors import OptionError
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.names import (
     alt_names,
     display_name,
