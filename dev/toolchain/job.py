@@ -126,6 +126,7 @@ class Job:
         return {
             # pip and Go go on using the user's caches and configuration
             "PIP_CACHE_DIR": str(user / ".cache" / "pip"),
+            "GOENV": str(user / ".config" / "go" / "env"),
             "GOCACHE": str(user / ".cache" / "go-build"),
             "GOMODCACHE": str(user / "go" / "pkg" / "mod"),
             **_pip_configuration(user),
