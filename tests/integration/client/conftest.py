@@ -22,7 +22,7 @@ import yaml
 from support.awkward import Awkward
 
 BIN = Path(sys.executable).parent
-AS_MODULE = re.compile(r"Using module file \S+/modules/scep_")
+AS_MODULE = re.compile(r"Using module file \S+/modules/(?:scep|ndes)_")
 """What -vvv says of a task that is sent as a module."""
 HERE = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
 """Variables of a host that is this machine."""
