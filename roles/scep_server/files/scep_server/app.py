@@ -19,6 +19,7 @@ from ansible_collections.netcert.ndes.plugins.module_utils.scep.wire import Quer
 
 from . import crl, metrics
 from .errors import StoreBusy, Unavailable
+from .faults.active import Place
 from .operations import OPERATIONS, Answer, Asked, Operation
 from .server import Server
 
@@ -38,13 +39,14 @@ _CLOSE = ("Connection", "close")
 
 
 class HttpError(Exception):
-    """An answer that is not SCEP: a status and one line of text."""
+    """An answer that is not SCEP: a status, and one line of text or a page."""
 
-    def __init__(self, status: HTTPStatus, text: str, headers: Headers = ()) -> None:
+    def __init__(self, status: HTTPStatus, text: str, headers: Headers = (), page: Answer | None = None) -> None:
         super().__init__(text)
         self.status = status
         self.text = text
         self.headers = headers
+        self.page = page
 
 
 Pages = Callable[[Server, Environ], "Answer | None"]
@@ -68,7 +70,7 @@ class Application:
             answer = self._answer(environ)
             headers = answer.headers
         except HttpError as error:
-            status, headers, answer = error.status, error.headers, _line(error.text)
+            status, headers, answer = error.status, error.headers, error.page or _line(error.text)
         except (DecodeError, MessageError) as error:
             log.info("%s: not a SCEP message: %s", client_of(environ), error)
             status, answer = HTTPStatus.BAD_REQUEST, _line(str(error))
@@ -88,7 +90,11 @@ class Application:
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
 
     def _answer(self, environ: Environ) -> Answer:
-        method, server = environ["REQUEST_METHOD"], self._server.at_this_moment()
+        server = self._server.at_this_moment(client_of(environ))
+        return server.faults.around(Place.HTTP, self._found)(server, environ)
+
+    def _found(self, server: Server, environ: Environ) -> Answer:
+        method = environ["REQUEST_METHOD"]
         if self._pages is not None and (shown := self._pages(server, environ)) is not None:
             return shown
         query_string = environ.get("QUERY_STRING", "")

@@ -18,6 +18,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from .errors import ERROR_NOT_FOUND, TRUST_E_CERT_SIGNATURE, Refusal, ServerError, StateError, TooManyPasswords
+from .faults.active import Place
 from .server import Server
 from .store import epoch
 
@@ -135,28 +136,28 @@ def check(server: Server, password: str | None, now: dt.datetime) -> int | None:
     The password is used up later, together with the answer. Raises Refusal (badRequest, as RFC 8894 servers answer a
     bad challenge).
     """
-    return _CHECKS[server.settings.challenge](server, password, now)
+    return server.faults.around(Place.PASSWORD, _CHECKS[server.settings.challenge])(server, password, now)
 
 
 def _one_time(server: Server, password: str | None, now: dt.datetime) -> int:
-    found = server.store.challenges.find(mac(server.pki.otp_key, _given(password)))
+    found = server.store.challenges.find(mac(server.pki.otp_key, given(password)))
     if found is None:
-        raise _rejected("challenge password unknown")
+        raise rejected("challenge password unknown")
     if found.used is not None:
-        raise _rejected("challenge password already used", found.id)
+        raise rejected("challenge password already used", found.id)
     if found.expires <= epoch(now):
-        raise _rejected("challenge password expired", found.id)
+        raise rejected("challenge password expired", found.id)
     return found.id
 
 
 def _reusable(server: Server, password: str | None, _now: dt.datetime) -> None:
-    given = _given(password).encode("utf-8", "surrogatepass")
+    offered = given(password).encode("utf-8", "surrogatepass")
     try:
         expected = reusable(server)
     except StateError as error:
         text = "The server has no challenge password yet that a request could have."
         raise Refusal(FailInfo.BAD_REQUEST, text, reason=str(error)) from None
-    if not hmac.compare_digest(given, expected.encode()):
+    if not hmac.compare_digest(offered, expected.encode()):
         raise Refusal(FailInfo.BAD_REQUEST, "The challenge password is wrong.", hresult=ERROR_NOT_FOUND)
 
 
@@ -164,7 +165,8 @@ def _none(_server: Server, _password: str | None, _now: dt.datetime) -> None:
     return None
 
 
-def _given(password: str | None) -> str:
+def given(password: str | None) -> str:
+    """The password of a request. Raises Refusal when it has none."""
     if not password:
         text = "The request has no challenge password, and one is needed here."
         raise Refusal(FailInfo.BAD_REQUEST, text, hresult=TRUST_E_CERT_SIGNATURE)
@@ -181,10 +183,11 @@ _CHECKS: dict[str, Callable[[Server, str | None, dt.datetime], int | None]] = {
 
 def lost(challenge_id: int | None) -> Refusal:
     """Somebody else used the password, or got the answer, while this request was being signed."""
-    return _rejected("challenge password used by another request", challenge_id)
+    return rejected("challenge password used by another request", challenge_id)
 
 
-def _rejected(reason: str, challenge_id: int | None = None) -> Refusal:
+def rejected(reason: str, challenge_id: int | None = None) -> Refusal:
+    """A password is not valid; only the audit is told why."""
     return Refusal(FailInfo.BAD_REQUEST, _REJECTED, reason=reason, challenge_id=challenge_id, hresult=ERROR_NOT_FOUND)
 
 

@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from . import __version__
-from .commands import Outcome, ca, certificates, folder, passwords, requests, running, setup
+from .commands import Outcome, ca, certificates, faults, folder, passwords, requests, running, setup
 from .errors import ServerError, one_line
 
 COMMANDS = tuple(
-    command for module in (setup, running, passwords, requests, certificates, ca) for command in module.COMMANDS
+    command for module in (setup, running, passwords, requests, certificates, ca, faults) for command in module.COMMANDS
 )
 _GROUPS = {
     "config": "the settings",
@@ -34,6 +34,7 @@ _GROUPS = {
     "requests": "requests that wait for approval",
     "certificates": "what was issued",
     "ca": "the CA",
+    "fault": "faults on demand",
 }
 FAILED, WRONG_COMMAND_LINE, INTERRUPTED = 1, 2, 130
 

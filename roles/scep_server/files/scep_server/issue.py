@@ -26,6 +26,7 @@ from . import challenges, renewal
 from .call import Call, key_digest, public_key_digest, subject_text, waits
 from .certificate import new_serial, serial_text
 from .errors import Refusal
+from .faults.active import Place
 from .policy import certificate_builder
 from .server import Server
 from .store import epoch
@@ -96,9 +97,9 @@ def _first(server: Server, call: Call, csr: CertificateRequest, key: Key, genera
         "replaces": granted.replaces,
         "subject": subject,
     }
-    answer = _wait if (granted.replaces is not None) in _BY_HAND[server.settings.approval] else _issue
+    answer = wait if (granted.replaces is not None) in _BY_HAND[server.settings.approval] else _issue
     try:
-        return answer(server, call, csr, asked)
+        return server.faults.around(Place.DECISION, answer)(server, call, csr, asked)
     except Refusal as refusal:
         refusal.challenge_id = granted.challenge_id
         raise
@@ -137,7 +138,8 @@ def _issue(server: Server, call: Call, csr: CertificateRequest, asked: dict[str,
     return answer
 
 
-def _wait(server: Server, call: Call, csr: CertificateRequest, asked: dict[str, Any]) -> bytes:
+def wait(server: Server, call: Call, csr: CertificateRequest, asked: dict[str, Any]) -> bytes:
+    """Keep a request for a person to decide. `asked`: its row in the database, as far as it is known."""
     # what is against the policy need not wait for a person
     certificate_builder(csr, server.settings, server.authority, new_serial(), call.now)
     row = asked | {"csr": csr.raw, "client": call.client, "created": epoch(call.now)}

@@ -31,6 +31,7 @@ from .authority import Authority
 from .call import Call, key_digest, record, refused, subject_text
 from .certificate import serial_text
 from .errors import CERTSRV_E_KEY_LENGTH, E_FAIL, E_INVALIDARG, Refusal, Unavailable
+from .faults.active import Place
 from .issue import again, enroll
 from .server import Server
 from .store import epoch
@@ -111,7 +112,7 @@ def _pki_operation(server: Server, asked: Asked) -> Answer:
     call = Call(incoming, asked.client, asked.now)
     try:
         with server.store.database.held():
-            body = HANDLERS[incoming.kind](server, call)
+            body = server.faults.around(Place.MESSAGE, HANDLERS[incoming.kind])(server, call)
     except (Refusal, MessageError) as error:
         refusal = error if isinstance(error, Refusal) else _as_refusal(error)
         subject = "" if incoming.csr is None else subject_text(incoming.csr)

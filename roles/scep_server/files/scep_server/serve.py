@@ -22,6 +22,7 @@ from gunicorn.app.base import BaseApplication
 from . import authority, challenges
 from .app import Application
 from .errors import ServerError, StateError
+from .faults.table import with_faults
 from .ndes.admin import open_pages
 from .pidfile import PidFile
 from .server import open_server, utc_now
@@ -70,7 +71,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
 
     def load(self) -> Application:
         server = open_server(self._state, settings=self._settings, check_database=False)
-        return Application(server, open_pages(self._state, self._settings))
+        return Application(with_faults(server, self._state), open_pages(self._state, self._settings))
 
     def _worker_is_ready(self, worker: Any) -> None:
         worker.request_seconds = self._settings.request_seconds

@@ -15,6 +15,7 @@ from ansible_collections.netcert.ndes.plugins.module_utils.scep.algorithms impor
 
 from . import settings as settings_module
 from .authority import Authority
+from .faults.active import NO_FAULTS, FaultFile, Faults
 from .pki import Held, Keys, Pki
 from .settings import Settings
 from .store import Store, open_store
@@ -36,10 +37,13 @@ class Server:
     store: Store
     allowed: AlgorithmPolicy
     clock: Clock = utc_now
+    faults: Faults = NO_FAULTS
+    fault_file: FaultFile | None = None
 
-    def at_this_moment(self) -> Server:
-        """The same server, which another command's rollover does not change while a request is answered."""
-        return Server(self.settings, Held(self.keys.pki()), self.store, self.allowed, self.clock)
+    def at_this_moment(self, client: str = "") -> Server:
+        """The same server, which another command does not change while a request is answered: its CAs and faults."""
+        faults = NO_FAULTS if self.fault_file is None else self.fault_file.now(client)
+        return Server(self.settings, Held(self.keys.pki()), self.store, self.allowed, self.clock, faults)
 
     @property
     def pki(self) -> Pki:

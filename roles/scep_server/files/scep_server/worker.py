@@ -85,7 +85,7 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ships no t
         for watched in list(self._watched.values()):
             if now - watched.since > limit:
                 log.info("%s: cut off after %.1f s without a request", watched.connection.client, now - watched.since)
-                _shut(watched.connection.sock, socket.SHUT_RDWR)
+                shut(watched.connection.sock, socket.SHUT_RDWR)
 
     def load_wsgi(self) -> None:
         """Wrap the application, so that the watchdog sleeps while it works."""
@@ -151,7 +151,7 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ships no t
             with contextlib.suppress(OSError, ValueError):
                 conn.sock.settimeout(LINGER_SECONDS)
                 conn.sock.unwrap()  # close_notify
-        _shut(conn.sock, socket.SHUT_WR)
+        shut(conn.sock, socket.SHUT_WR)
         deadline, taken = time.monotonic() + LINGER_SECONDS, 0
         with contextlib.suppress(OSError, ValueError):
             while taken < LINGER_BYTES and (left := deadline - time.monotonic()) > 0:
@@ -159,7 +159,7 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ships no t
                 if not (data := socket.socket.recv(conn.sock, 65536)):
                     break
                 taken += len(data)
-        _shut(conn.sock, socket.SHUT_RD)
+        shut(conn.sock, socket.SHUT_RD)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """Answer what is no HTTP request with one line."""
@@ -177,7 +177,8 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ships no t
             client.sendall(answer.encode("ascii"))
 
 
-def _shut(connection: socket.socket, how: int) -> None:
+def shut(connection: socket.socket, how: int) -> None:
+    """Shut a connection down below TLS, whatever state it is in."""
     with contextlib.suppress(OSError, ValueError):
         # past SSLSocket.shutdown(), which would take the TLS layer away from the thread that uses it
         socket.socket.shutdown(connection, how)

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from .. import challenges
 from ..app import BODY_COMPLETE, Environ, Headers, HttpError, client_of
 from ..errors import ServerError, TooManyPasswords
+from ..faults.active import Place
 from ..operations import Answer
 from ..server import Server
 from ..settings import Settings
@@ -74,7 +75,8 @@ class Pages:
             log.info("%s: %s may not have passwords", client_of(environ), printable(admitted.user))
             return Answer(pages.no_permission(self._style), pages.CONTENT_TYPE, headers)
         certificate = server.authority.ca.certificate.public_bytes(Encoding.DER)
-        body, what = _MODES[server.settings.challenge](server, self._style, certificate)
+        says = server.faults.around(Place.PAGE, _MODES[server.settings.challenge])
+        body, what = says(server, self._style, certificate)
         log.info("%s: %s for %s", client_of(environ), what, printable(admitted.user))
         return Answer(body, pages.CONTENT_TYPE, headers)
 
