@@ -13,6 +13,7 @@ from ansible_collections.netcert.ndes.plugins.module_utils.scep import asn1
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo, MessageType
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.errors import (
     BadAlgorithm,
+    BadKeySize,
     BadRequest,
     DigestMismatch,
     MessageError,
@@ -93,7 +94,7 @@ REFUSED: dict[str, tuple[Callable[[Bench], bytes], type[MessageError], FailInfo,
         REQUEST,
         False,
     ),
-    "a signer with a small key": (lambda b: b.signed(signer=tiny_signer()), BadRequest, REQUEST, False),
+    "a signer with a small key": (lambda b: b.signed(signer=tiny_signer()), BadKeySize, REQUEST, False),
     "a signer with an EC key": (lambda b: b.signed(signer=ec_signer()), BadAlgorithm, ALG, False),
     "no contentType": (
         lambda b: b.signed(drop=frozenset({forge.CONTENT_TYPE})),

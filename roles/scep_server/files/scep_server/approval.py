@@ -13,7 +13,7 @@ from ansible_collections.netcert.ndes.plugins.module_utils.scep.errors import Me
 from cryptography import x509
 
 from .errors import Refusal, ServerError
-from .issue import certificate_row, sign
+from .issue import by_template, certificate_row, sign
 from .server import Server
 from .store import epoch
 from .store.answers import PENDING
@@ -35,12 +35,13 @@ def approve(server: Server, request_id: int) -> x509.Certificate:
         raise ServerError(f"Request {request_id} cannot be approved: the certificate that it renews is revoked.")
     try:
         csr = read_csr(row["csr"])
+        server = server.for_request(csr)
         verify_csr(csr, server.allowed)
         certificate = sign(server, csr, now)
     except (Refusal, MessageError) as error:
         raise ServerError(f"Request {request_id} cannot be approved: {error}") from None
     kept = {name: row[name] for name in _CARRIED_OVER} | certificate_row(server, certificate, now)
-    line = _record(row, epoch(now), "approved", serial=kept["serial"])
+    line = _record(row, epoch(now), "approved", reason=by_template(server), serial=kept["serial"])
     if not server.store.answers.issue(kept, None, line, request_id=request_id):
         raise ServerError(f"Request {request_id} was decided meanwhile.")
     return certificate

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from . import challenges, renewal
 from .call import Call, key_digest, public_key_digest, subject_text, waits
 from .certificate import new_serial, serial_text
-from .errors import Refusal
+from .errors import CERTSRV_E_ADMIN_DENIED_REQUEST, CERTSRV_E_UNSUPPORTED_CERT_TYPE, Refusal
 from .faults.active import Place
 from .policy import certificate_builder
 from .server import Server
@@ -62,6 +62,7 @@ def enroll(server: Server, call: Call) -> bytes:
         return again(server, call, renewed, csr)
     if (cached := _cached(server, call, csr)) is not None:
         return again(server, call, cached, csr)
+    server = server.for_request(csr)
     verify_csr(csr, server.allowed)
     try:
         return _first(server, call, csr, key, 0 if earlier is None else earlier.generation + 1, renewed is not None)
@@ -132,7 +133,13 @@ def _issue(server: Server, call: Call, csr: CertificateRequest, asked: dict[str,
     certificate = sign(server, csr, call.now)
     answer = call.success(server, [certificate])
     row = asked | certificate_row(server, certificate, call.now)
-    line = call.record("issued", subject=row["subject"], challenge_id=row["challenge_id"], serial=row["serial"])
+    line = call.record(
+        "issued",
+        reason=by_template(server),
+        subject=row["subject"],
+        challenge_id=row["challenge_id"],
+        serial=row["serial"],
+    )
     if not server.store.answers.issue(row, row["challenge_id"], line):
         raise challenges.lost(row["challenge_id"])
     return answer
@@ -141,18 +148,33 @@ def _issue(server: Server, call: Call, csr: CertificateRequest, asked: dict[str,
 def wait(server: Server, call: Call, csr: CertificateRequest, asked: dict[str, Any]) -> bytes:
     """Keep a request for a person to decide. `asked`: its row in the database, as far as it is known."""
     # what is against the policy need not wait for a person
-    certificate_builder(csr, server.settings, server.authority, new_serial(), call.now)
+    _builder(server, csr, call.now)
     row = asked | {"csr": csr.raw, "client": call.client, "created": epoch(call.now)}
-    line = call.record("pending", subject=asked["subject"], challenge_id=asked["challenge_id"])
+    line = call.record(
+        "pending", reason=by_template(server), subject=asked["subject"], challenge_id=asked["challenge_id"]
+    )
     if server.store.answers.pend(row, asked["challenge_id"], line) is None:
         raise challenges.lost(asked["challenge_id"])
     return waits(server, call.header)
 
 
+def by_template(server: Server) -> str:
+    """For the audit: the template by which a request is judged, where there are templates."""
+    return f"template {server.template}" if server.template else ""
+
+
+def _builder(server: Server, csr: CertificateRequest, now: dt.datetime) -> x509.CertificateBuilder:
+    if not server.settings.published:
+        what = f"the {by_template(server)}" if server.template else "certificates"
+        text = f"The CA does not issue {what}."
+        raise Refusal(FailInfo.BAD_REQUEST, text, hresult=CERTSRV_E_UNSUPPORTED_CERT_TYPE)
+    return certificate_builder(csr, server.settings, server.authority, new_serial(), now)
+
+
 def sign(server: Server, csr: CertificateRequest, now: dt.datetime) -> x509.Certificate:
     """The certificate for a request, by the policy. Raises Refusal (badRequest)."""
     authority = server.authority
-    builder = certificate_builder(csr, server.settings, authority, new_serial(), now)
+    builder = _builder(server, csr, now)
     try:
         return builder.sign(authority.ca.key, authority.hash)
     except (ValueError, TypeError) as error:  # a name that can be read but not be written
@@ -194,7 +216,8 @@ def again(server: Server, call: Call, earlier: Issued | Waiting, csr: Certificat
         server.store.audit.add(call.record("repeated", subject=subject, serial=earlier.serial))
         return answer
     if earlier.state == DENIED:
-        raise Refusal(FailInfo.BAD_REQUEST, f"The request was denied: {earlier.reason or 'no reason was given'}.")
+        text = f"The request was denied: {earlier.reason or 'no reason was given'}."
+        raise Refusal(FailInfo.BAD_REQUEST, text, hresult=CERTSRV_E_ADMIN_DENIED_REQUEST)
     answer = waits(server, call.header)
     server.store.audit.add(call.record("waiting", subject=subject))
     return answer

@@ -80,6 +80,8 @@ def _name_kind(name: x509.GeneralName) -> str:
 
 
 def _alternative_names(settings: Settings, names: x509.SubjectAlternativeName) -> _Granted:
+    if settings.built_subject:
+        return None
     if beyond := sorted({_name_kind(name) for name in names} - set(settings.alternative_names)):
         raise _refuse(
             f"The request asks for a subject alternative name of the kind {', '.join(beyond)}, which is not given here."
@@ -118,6 +120,8 @@ def _sid(settings: Settings, extension: x509.UnrecognizedExtension) -> _Granted:
 
     Nothing else may be in it: who reads the certificate might look there.
     """
+    if settings.built_subject:
+        return None
     other_name = asn1.read(extension.value).child(0)
     sid = other_name.child(1).child(0).octets().decode("ascii", "replace")
     only = asn1.tlv(
@@ -174,7 +178,7 @@ def _matches(patterns: tuple[str, ...], text: str) -> bool:
 
 def _subject(settings: Settings, authority: Authority, asked: x509.Name) -> x509.Name:
     """The subject that the certificate gets, judged as it will stand there."""
-    subject = _ordered(settings, asked)
+    subject = _ordered(settings, _built(settings.built_subject) if settings.built_subject else asked)
     if _folded(subject) in _taken(authority.certificates):
         raise _bad_subject("The request asks for the name of the CA or of its registration authority.")
     if (
@@ -201,6 +205,11 @@ def _folded(name: x509.Name) -> list[frozenset[tuple[x509.ObjectIdentifier, str]
 
 
 # What depends on the CA and the settings alone is made once.
+
+
+@lru_cache(maxsize=64)
+def _built(subject: str) -> x509.Name:
+    return x509.Name.from_rfc4514_string(subject)
 
 
 @lru_cache(maxsize=16)

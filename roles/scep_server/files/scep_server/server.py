@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.algorithms import AlgorithmPolicy, policy
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.csr import CertificateRequest
 
 from . import settings as settings_module
 from .authority import Authority
 from .faults.active import NO_FAULTS, FaultFile, Faults
+from .ndes import templates
 from .pki import Held, Keys, Pki
 from .settings import Settings
 from .store import Store, open_store
@@ -30,7 +32,7 @@ def utc_now() -> dt.datetime:
 
 @dataclass(frozen=True)
 class Server:
-    """Everything that a request needs."""
+    """Everything that a request needs. `template` names the one whose settings these are, if it is one's."""
 
     settings: Settings
     keys: Keys | Held
@@ -39,11 +41,22 @@ class Server:
     clock: Clock = utc_now
     faults: Faults = NO_FAULTS
     fault_file: FaultFile | None = None
+    template: str = ""
 
     def at_this_moment(self, client: str = "") -> Server:
         """The same server, which another command does not change while a request is answered: its CAs and faults."""
         faults = NO_FAULTS if self.fault_file is None else self.fault_file.now(client)
-        return Server(self.settings, Held(self.keys.pki()), self.store, self.allowed, self.clock, faults)
+        return Server(
+            self.settings, Held(self.keys.pki()), self.store, self.allowed, self.clock, faults, template=self.template
+        )
+
+    def for_request(self, csr: CertificateRequest) -> Server:
+        """The same server with the settings of the template that the request gets, where there are templates."""
+        if not self.settings.templates:
+            return self
+        name = templates.chosen(self.settings, csr)
+        settings = templates.overlaid(self.settings, name)
+        return Server(settings, self.keys, self.store, _allowed(settings), self.clock, self.faults, template=name)
 
     @property
     def pki(self) -> Pki:
@@ -66,7 +79,8 @@ def open_server(
     settings = settings or settings_module.load(state)
     keys = Keys(state)
     store = open_store(settings.database, state, settings.threads, check=check_database)
-    allowed = policy(
-        allow_sha1=settings.allow_sha1, legacy=settings.legacy_algorithms, min_rsa_bits=settings.min_rsa_bits
-    )
-    return Server(settings, keys, store, allowed, clock)
+    return Server(settings, keys, store, _allowed(settings), clock)
+
+
+def _allowed(settings: Settings) -> AlgorithmPolicy:
+    return policy(allow_sha1=settings.allow_sha1, legacy=settings.legacy_algorithms, min_rsa_bits=settings.min_rsa_bits)

@@ -63,6 +63,10 @@ def distinguished_name(value: str) -> str | None:
     return None if list(name) else "must not be empty"
 
 
+def distinguished_name_or_empty(value: str) -> str | None:
+    return distinguished_name(value) if value else None
+
+
 def address(value: str) -> str | None:
     host, port = split_address(value)
     if re.fullmatch(r"[!-~]+", host) and re.fullmatch(r"[0-9]{1,5}", port) and int(port) <= 65535:

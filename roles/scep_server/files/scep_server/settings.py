@@ -19,7 +19,7 @@ from typing import Any
 
 from .errors import SettingsError
 from .files import write_atomically
-from .ndes.switches import MSCEP, Switches, expanded
+from .ndes.switches import MSCEP, OF_TEMPLATES, TEMPLATE_NAMES, Switches, expanded
 from .setting_checks import (
     ALTERNATIVE_NAMES,
     CA_KEYS,
@@ -253,7 +253,14 @@ _SWITCHES = {entry.name for entry in dataclasses.fields(Switches)}
 _FIELDS = {
     entry.name: entry for entry in sorted(dataclasses.fields(Settings), key=lambda entry: entry.name in _SWITCHES)
 }
-_TYPE_WORDS = {bool: "true or false", int: "a whole number", str: "a text", tuple: "a list of texts"}
+_DEFAULTS = vars(Settings())
+_TYPE_WORDS = {
+    bool: "true or false",
+    int: "a whole number",
+    str: "a text",
+    tuple: "a list of texts",
+    dict: "an object of objects",
+}
 
 
 def parse(values: Mapping[str, Any]) -> Settings:
@@ -270,6 +277,7 @@ def parse(values: Mapping[str, Any]) -> Settings:
             "allow_no_challenge as well."
         )
     _check_admin_page(settings)
+    _check_templates(settings)
     if settings.layout == "ca_only" and not settings.ca_key.startswith("rsa"):
         raise SettingsError(f"In the layout ca_only the CA decrypts, which a key {settings.ca_key} cannot: set ca_key.")
     return settings
@@ -291,24 +299,47 @@ def _check_admin_page(settings: Settings) -> None:
         )
 
 
-def _value(name: str, value: Any) -> Any:
-    kind = type(_FIELDS[name].default)
-    if kind is tuple:
+def _check_templates(settings: Settings) -> None:
+    """The key that signs a message is judged before anybody knows which template is asked for."""
+    for template, overlay in settings.templates.items():
+        if (bits := overlay.get("min_rsa_bits", settings.min_rsa_bits)) < settings.min_rsa_bits:
+            raise SettingsError(
+                f"The setting min_rsa_bits of the template {template} is {bits}, and the server takes no key below its "
+                f"own min_rsa_bits, {settings.min_rsa_bits}: lower that one, and raise it in the other templates."
+            )
+
+
+def _template(name: str, overlay: Mapping[str, Any]) -> dict[str, Any]:
+    if unknown := sorted(set(overlay) - set(OF_TEMPLATES)):
+        raise SettingsError(
+            f"The template {name} cannot have {', '.join(unknown)}; it may have {', '.join(OF_TEMPLATES)}."
+        )
+    return {setting: _value(setting, value, f" of the template {name}") for setting, value in overlay.items()}
+
+
+def _value(name: str, value: Any, where: str = "") -> Any:
+    kind = type(_DEFAULTS[name])
+    if kind is dict:
+        right = isinstance(value, Mapping) and all(isinstance(item, Mapping) for item in value.values())
+        value = {key: _template(key, item) for key, item in value.items()} if right else value
+    elif kind is tuple:
         right = isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
         value = tuple(value) if right else value
     else:
         right = isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
     if not right:
-        raise SettingsError(f"The setting {name} must be {_TYPE_WORDS[kind]}, not {json.dumps(value, default=str)}.")
+        raise SettingsError(
+            f"The setting {name}{where} must be {_TYPE_WORDS[kind]}, not {json.dumps(value, default=str)}."
+        )
     check: Check | None = _FIELDS[name].metadata["check"]
     if check is not None and (objection := check(value)) is not None:
-        raise SettingsError(f"The setting {name} {objection}; it is {json.dumps(value)}.")
+        raise SettingsError(f"The setting {name}{where} {objection}; it is {json.dumps(value)}.")
     return value
 
 
 def table() -> list[tuple[str, Any, str]]:
     """(name, default, what it means) of each setting."""
-    return [(name, entry.default, str(entry.metadata["about"])) for name, entry in _FIELDS.items()]
+    return [(name, _DEFAULTS[name], str(entry.metadata["about"])) for name, entry in _FIELDS.items()]
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:
@@ -316,7 +347,8 @@ def parse_assignment(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
         raise SettingsError(f"{text!r} is not of the form NAME=VALUE.")
-    if name not in MSCEP and (name not in _FIELDS or isinstance(_FIELDS[name].default, str)):
+    setting = TEMPLATE_NAMES.get(name, name)
+    if setting not in MSCEP and isinstance(_DEFAULTS.get(setting, ""), str):
         return name, value
     try:
         return name, json.loads(value)

@@ -23,12 +23,11 @@ from ..operations import Answer
 from ..server import Server
 from ..settings import Settings
 from ..store.audit import printable
-from . import pages
+from . import pages, templates
 from .acceptors import LOGINS, Given, Login
 from .epa import Protection
 from .gate import Admitted, Gate
 from .pages import Style
-from .users import same
 
 log = logging.getLogger("scep_server")
 
@@ -70,9 +69,8 @@ class Pages:
             raise HttpError(HTTPStatus.METHOD_NOT_ALLOWED, "This page is asked for with GET or POST.", (allow,))
         admitted = self._admit(environ)
         headers: Headers = (*admitted.headers, _NOT_KEPT)
-        users = server.settings.admin_users
-        if users and not any(same(admitted.user, name) for name in users):
-            log.info("%s: %s may not have passwords", client_of(environ), printable(admitted.user))
+        if (objection := templates.objection(server.settings, admitted.user)) is not None:
+            log.info("%s: no password for %s, %s", client_of(environ), printable(admitted.user), objection)
             return Answer(pages.no_permission(self._style), pages.CONTENT_TYPE, headers)
         certificate = server.authority.ca.certificate.public_bytes(Encoding.DER)
         says = server.faults.around(Place.PAGE, _MODES[server.settings.challenge])

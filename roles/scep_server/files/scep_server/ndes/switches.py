@@ -15,7 +15,30 @@ from typing import Any
 
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.capabilities import SERVER_WORDS
 
-from ..setting_checks import between, login_names, one_of, some_of, told
+from ..setting_checks import between, distinguished_name_or_empty, login_names, one_of, some_of, told
+
+DEFAULT_TEMPLATE = "IPSECIntermediateOffline"
+"""To which all three names of the registry are set by the installation of NDES."""
+
+OF_TEMPLATES = (
+    "published",
+    "admin_users",
+    "approval",
+    "certificate_days",
+    "min_rsa_bits",
+    "built_subject",
+    "subject_patterns",
+    "rdn_order",
+    "alternative_names",
+    "alternative_name_patterns",
+    "windows_sids",
+    "key_usages",
+    "default_key_usages",
+    "extended_key_usages",
+    "default_extended_key_usages",
+    "usages_not_given",
+)
+"""The settings that a template may have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +142,38 @@ class Switches:
         metadata=told("Octets of a password that the server makes; it has two digits for each.", between(4, 64)),
     )
 
+    templates: dict[str, dict[str, Any]] = field(
+        default_factory=dict,
+        metadata=told(
+            "Templates of the CA by their CN, each an object of settings that count, in place of the server's own, for "
+            f"the requests that it gets; it may have {', '.join(OF_TEMPLATES)}. Empty: there are no templates."
+        ),
+    )
+    signature_template: str = field(
+        default=DEFAULT_TEMPLATE,
+        metadata=told("Template of requests for the key usage digitalSignature without keyEncipherment."),
+    )
+    encryption_template: str = field(
+        default=DEFAULT_TEMPLATE,
+        metadata=told("Template of requests for the key usage keyEncipherment without digitalSignature."),
+    )
+    general_purpose_template: str = field(
+        default=DEFAULT_TEMPLATE,
+        metadata=told("Template of all other requests: for both of these key usages, or without a key usage."),
+    )
+    published: bool = field(
+        default=True,
+        metadata=told("Whether the CA issues the template; false refuses its requests, as one that there is not."),
+    )
+    built_subject: str = field(
+        default="",
+        metadata=told(
+            "Subject that certificates get, RFC 4514, whatever names their requests have, as a CA builds it from an "
+            "account; empty: the names of the request.",
+            distinguished_name_or_empty,
+        ),
+    )
+
 
 # Profile -> settings with another default than the table of settings says.
 PROFILES: dict[str, dict[str, Any]] = {
@@ -142,6 +197,12 @@ PROFILES: dict[str, dict[str, Any]] = {
         "usages_not_given": "leave_out",
         "windows_sids": ("uri",),
         "admin_page": True,
+        # the template of the installation, as settings: so each of them counts that is given
+        "templates": {DEFAULT_TEMPLATE: {}},
+        "certificate_days": 730,
+        "key_usages": ("digital_signature", "key_encipherment"),
+        "extended_key_usages": ("1.3.6.1.5.5.8.2.2",),
+        "default_extended_key_usages": ("1.3.6.1.5.5.8.2.2",),
     },
 }
 
@@ -154,15 +215,28 @@ def _enforce(value: Any) -> dict[str, Any]:
     return {} if value else {"challenge": "none", "allow_no_challenge": True}
 
 
+# Names of the registry whose values are names of templates, and the settings that they stand for.
+TEMPLATE_NAMES = {
+    "SignatureTemplate": "signature_template",
+    "EncryptionTemplate": "encryption_template",
+    "GeneralPurposeTemplate": "general_purpose_template",
+}
+
+
+def _stands_for(setting: str) -> Callable[[Any], dict[str, Any]]:
+    return lambda value: {setting: value}
+
+
 # Names of NDES's registry (HKLM\\SOFTWARE\\Microsoft\\Cryptography\\MSCEP), and the settings that they stand for.
 MSCEP: dict[str, Callable[[Any], dict[str, Any]]] = {
-    "PasswordLength": lambda value: {"otp_octets": value},
-    "PasswordMax": lambda value: {"otp_outstanding": value},
-    "PasswordValidity": lambda value: {"otp_minutes": value},
+    "PasswordLength": _stands_for("otp_octets"),
+    "PasswordMax": _stands_for("otp_outstanding"),
+    "PasswordValidity": _stands_for("otp_minutes"),
     "UseSinglePassword": _single,
     "EnforcePassword": _enforce,
-    "CacheRequest": lambda value: {"cache_request_minutes": value},
+    "CacheRequest": _stands_for("cache_request_minutes"),
     "DisableRenewalSubjectNameMatch": lambda value: {"renewal_same_names": not value},
+    **{name: _stands_for(setting) for name, setting in TEMPLATE_NAMES.items()},
 }
 
 

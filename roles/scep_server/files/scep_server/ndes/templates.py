@@ -1,0 +1,54 @@
+# Copyright (c) 2026, The netcert.ndes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Templates of the CA: settings that count, in place of the server's own, for the requests that get the template.
+
+NDES decides by the key usage in the request which of the three templates of its registry it asks the CA for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.csr import CertificateRequest
+from cryptography import x509
+
+from ..settings import Settings
+from .users import same
+
+# (digitalSignature, keyEncipherment) of a request -> the setting with the name of its template; others have the last.
+_BY_USAGE = {(True, False): "signature_template", (False, True): "encryption_template"}
+_OTHERWISE = "general_purpose_template"
+
+
+def chosen(settings: Settings, csr: CertificateRequest) -> str:
+    """The name of the template that the request gets."""
+    try:
+        usage = csr.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return settings.general_purpose_template
+    name: str = getattr(settings, _BY_USAGE.get((usage.digital_signature, usage.key_encipherment), _OTHERWISE))
+    return name
+
+
+def overlaid(settings: Settings, name: str) -> Settings:
+    """The settings with those of a template in their place; a template that there is not is not published."""
+    return dataclasses.replace(settings, **settings.templates.get(name, {"published": False}))
+
+
+def objection(settings: Settings, user: str) -> str | None:
+    """Why a user gets no password: NDES wants each of its templates published, and the right to enroll on it."""
+    if not settings.templates:
+        return _objection(settings, user, "")
+    names = dict.fromkeys(getattr(settings, setting) for setting in (*_BY_USAGE.values(), _OTHERWISE))
+    found = (_objection(overlaid(settings, name), user, f" on the template {name}") for name in names)
+    return next((text for text in found if text is not None), None)
+
+
+def _objection(settings: Settings, user: str, where: str) -> str | None:
+    if not settings.published:
+        return f"as nobody can enroll{where} (setting published)"
+    if settings.admin_users and not any(same(user, name) for name in settings.admin_users):
+        return f"who has no right to enroll{where} (setting admin_users)"
+    return None
