@@ -27,7 +27,7 @@ from scep_device import Bench, Clock, Device, ServedNew, ServedWith, new_key  # 
 
 from scep_server import authority, cli, commands, pki, serve  # noqa: E402
 from scep_server.authority import Authority  # noqa: E402
-from scep_server.commands import ca, setup  # noqa: E402
+from scep_server.commands import ca, faults, setup  # noqa: E402
 from scep_server.server import open_server  # noqa: E402
 from scep_server.settings import Settings, parse, save  # noqa: E402
 from scep_server.store import Store, database, open_store  # noqa: E402
@@ -138,7 +138,7 @@ def people(
 ) -> Callable[..., tuple[int, list[str], str]]:
     """Run a command as people do: (exit code, lines of stdout, stderr)."""
     monkeypatch.setattr(commands, "open_server", partial(open_server, clock=clock))
-    for module in (ca, setup, serve):
+    for module in (ca, faults, setup, serve):
         monkeypatch.setattr(module, "utc_now", clock)
 
     def people(state: Path, *words: str) -> tuple[int, list[str], str]:

@@ -37,6 +37,8 @@ from scep_server import challenges, pki
 from scep_server.app import Application
 from scep_server.authority import Authority
 from scep_server.certificate import serial_text
+from scep_server.faults.table import with_faults
+from scep_server.ndes.admin import open_pages
 from scep_server.server import open_server
 from scep_server.settings import parse, read_values
 from scep_server.store import epoch
@@ -140,8 +142,9 @@ class Bench:
 
     def __init__(self, state: Path, clock: Clock, **settings: Any) -> None:
         self.state, self.clock = state, clock
-        self.server = open_server(state, settings=parse(read_values(state) | settings), clock=clock)
-        self.application = Application(self.server)
+        opened = open_server(state, settings=parse(read_values(state) | settings), clock=clock)
+        self.server = with_faults(opened, state)
+        self.application = Application(self.server, open_pages(state, self.server.settings))
 
     @property
     def pki(self) -> Authority:
