@@ -10,6 +10,8 @@ import yaml
 
 from scep_server import cli
 from scep_server.commands import Command
+from scep_server.faults.active import Wanted
+from scep_server.faults.table import EVERYTHING, TABLE
 from scep_server.settings import table
 from support import settings_page
 
@@ -61,3 +63,13 @@ def test_the_role_names_every_setting() -> None:
     assert sorted(set(re.findall(r"C\(([a-z_0-9]+)\)", text))) == sorted(
         name for name in names if f"scep_server_{name}" not in role
     )
+
+
+def test_the_role_and_the_guide_have_every_fault() -> None:
+    specification = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
+    options = specification["argument_specs"]["main"]["options"]["scep_server_faults"]["options"]
+    assert options["name"]["choices"] == list(TABLE)
+    assert options["only"]["choices"] == list(EVERYTHING)
+    assert set(options) == set(Wanted.__dataclass_fields__)
+    section = settings_page.PAGE.read_text(encoding="utf-8").partition("| Fault |")[2].partition("\n\n")[0]
+    assert _ROW.findall(section) == list(TABLE)
