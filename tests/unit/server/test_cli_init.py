@@ -154,6 +154,13 @@ def test_config_show_for_people(state: Path, people: People) -> None:
     assert [line.split()[1:3] for line in lines if line.startswith("*")] == [["workers", "3"], ["rdn_order", "CN,O"]]
 
 
+def test_config_show_has_templates_as_json(state: Path, people: People, run: Run) -> None:
+    settings.save(state, {"templates": {"Router": {"rdn_order": ["CN"]}}})
+    (line,) = [line for line in people(state, "config", "show")[1] if line.startswith("*")]
+    assert '{"Router": {"rdn_order": ["CN"]}}' in line
+    assert run(state, "config", "show")[1]["settings"]["templates"] == {"Router": {"rdn_order": ["CN"]}}
+
+
 def test_config_show_keeps_the_password_of_the_database(state: Path, run: Run, people: People) -> None:
     for given, told in (
         ("postgresql+psycopg://scep:secret@db.example/scep", "postgresql+psycopg://scep:***@db.example/scep"),

@@ -49,6 +49,9 @@ REGISTRY: dict[str, tuple[Any, dict[str, Any]]] = {
     "EnforcePassword": (0, {"challenge": "none", "allow_no_challenge": True}),
     "CacheRequest": (5, {"cache_request_minutes": 5}),
     "DisableRenewalSubjectNameMatch": (1, {"renewal_same_names": False}),
+    "SignatureTemplate": ("Router", {"signature_template": "Router"}),
+    "EncryptionTemplate": ("Router", {"encryption_template": "Router"}),
+    "GeneralPurposeTemplate": ("Router", {"general_purpose_template": "Router"}),
 }
 
 

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from . import challenges, renewal
 from .call import Call, key_digest, public_key_digest, subject_text, waits
 from .certificate import new_serial, serial_text
-from .errors import CERTSRV_E_ADMIN_DENIED_REQUEST, CERTSRV_E_UNSUPPORTED_CERT_TYPE, Refusal
+from .errors import CERTSRV_E_ADMIN_DENIED_REQUEST, CERTSRV_E_KEY_LENGTH, CERTSRV_E_UNSUPPORTED_CERT_TYPE, Refusal
 from .faults.active import Place
 from .policy import certificate_builder
 from .server import Server
@@ -168,6 +168,10 @@ def _builder(server: Server, csr: CertificateRequest, now: dt.datetime) -> x509.
         what = f"the {by_template(server)}" if server.template else "certificates"
         text = f"The CA does not issue {what}."
         raise Refusal(FailInfo.BAD_REQUEST, text, hresult=CERTSRV_E_UNSUPPORTED_CERT_TYPE)
+    bits, least = csr.public_key.key_size, server.settings.min_rsa_bits
+    if bits < least:  # as the template wants it; what the server wants was looked at before the password
+        text = f"The key of the request has {bits} bits; the {by_template(server)} takes {least} and more."
+        raise Refusal(FailInfo.BAD_REQUEST, text, hresult=CERTSRV_E_KEY_LENGTH)
     return certificate_builder(csr, server.settings, server.authority, new_serial(), now)
 
 

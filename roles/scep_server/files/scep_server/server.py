@@ -55,8 +55,8 @@ class Server:
         if not self.settings.templates:
             return self
         name = templates.chosen(self.settings, csr)
-        settings = templates.overlaid(self.settings, name)
-        return Server(settings, self.keys, self.store, _allowed(settings), self.clock, self.faults, template=name)
+        settings = self.settings.of_template[name]
+        return Server(settings, self.keys, self.store, self.allowed, self.clock, self.faults, template=name)
 
     @property
     def pki(self) -> Pki:
@@ -79,8 +79,7 @@ def open_server(
     settings = settings or settings_module.load(state)
     keys = Keys(state)
     store = open_store(settings.database, state, settings.threads, check=check_database)
-    return Server(settings, keys, store, _allowed(settings), clock)
-
-
-def _allowed(settings: Settings) -> AlgorithmPolicy:
-    return policy(allow_sha1=settings.allow_sha1, legacy=settings.legacy_algorithms, min_rsa_bits=settings.min_rsa_bits)
+    allowed = policy(
+        allow_sha1=settings.allow_sha1, legacy=settings.legacy_algorithms, min_rsa_bits=settings.min_rsa_bits
+    )
+    return Server(settings, keys, store, allowed, clock)

@@ -313,8 +313,12 @@ def test_without_the_setting_there_is_no_page(bench: Bench) -> None:
         ("CORP\\bob", "Pw2", PageKind.NO_PERMISSION),
     ],
 )
-def test_who_gets_passwords(site: Callable[..., Site], name: str, password: str, kind: PageKind) -> None:
-    served = site(admin_users=["corp\\ALICE"])
+@pytest.mark.parametrize("of_template", [False, True])
+def test_who_gets_passwords(
+    site: Callable[..., Site], name: str, password: str, kind: PageKind, of_template: bool
+) -> None:
+    rights = {"admin_users": ["corp\\ALICE"]}
+    served = site(**({"templates": {"IPSECIntermediateOffline": rights}} if of_template else rights))
     assert served.page(name, password).kind is kind
     assert len(served.bench.server.store.challenges.all()) == (kind is PageKind.PASSWORD)
 

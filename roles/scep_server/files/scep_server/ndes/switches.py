@@ -9,9 +9,11 @@ How sure it is that NDES behaves so is said in the guide "How faithful is it".
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import Any, Self
 
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.capabilities import SERVER_WORDS
 
@@ -19,6 +21,13 @@ from ..setting_checks import between, distinguished_name_or_empty, login_names, 
 
 DEFAULT_TEMPLATE = "IPSECIntermediateOffline"
 """To which all three names of the registry are set by the installation of NDES."""
+
+# Names of the registry whose values are names of templates, and the settings that they stand for.
+TEMPLATE_NAMES = {
+    "SignatureTemplate": "signature_template",
+    "EncryptionTemplate": "encryption_template",
+    "GeneralPurposeTemplate": "general_purpose_template",
+}
 
 OF_TEMPLATES = (
     "published",
@@ -174,6 +183,15 @@ class Switches:
         ),
     )
 
+    @cached_property
+    def of_template(self) -> dict[str, Self]:
+        """For each template that a request can get: the settings with its own in their place.
+
+        A name of which there is no template is like one that is not published. Empty where there are no templates.
+        """
+        names = dict.fromkeys(getattr(self, name) for name in TEMPLATE_NAMES.values()) if self.templates else {}
+        return {name: dataclasses.replace(self, **self.templates.get(name, {"published": False})) for name in names}
+
 
 # Profile -> settings with another default than the table of settings says.
 PROFILES: dict[str, dict[str, Any]] = {
@@ -213,14 +231,6 @@ def _single(value: Any) -> dict[str, Any]:
 
 def _enforce(value: Any) -> dict[str, Any]:
     return {} if value else {"challenge": "none", "allow_no_challenge": True}
-
-
-# Names of the registry whose values are names of templates, and the settings that they stand for.
-TEMPLATE_NAMES = {
-    "SignatureTemplate": "signature_template",
-    "EncryptionTemplate": "encryption_template",
-    "GeneralPurposeTemplate": "general_purpose_template",
-}
 
 
 def _stands_for(setting: str) -> Callable[[Any], dict[str, Any]]:

@@ -9,17 +9,14 @@ NDES decides by the key usage in the request which of the three templates of its
 
 from __future__ import annotations
 
-import dataclasses
-
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.csr import CertificateRequest
 from cryptography import x509
 
 from ..settings import Settings
 from .users import same
 
-# (digitalSignature, keyEncipherment) of a request -> the setting with the name of its template; others have the last.
+# (digitalSignature, keyEncipherment) of a request -> the setting with the name of its template
 _BY_USAGE = {(True, False): "signature_template", (False, True): "encryption_template"}
-_OTHERWISE = "general_purpose_template"
 
 
 def chosen(settings: Settings, csr: CertificateRequest) -> str:
@@ -28,21 +25,16 @@ def chosen(settings: Settings, csr: CertificateRequest) -> str:
         usage = csr.extensions.get_extension_for_class(x509.KeyUsage).value
     except x509.ExtensionNotFound:
         return settings.general_purpose_template
-    name: str = getattr(settings, _BY_USAGE.get((usage.digital_signature, usage.key_encipherment), _OTHERWISE))
+    asked = (usage.digital_signature, usage.key_encipherment)
+    name: str = getattr(settings, _BY_USAGE.get(asked, "general_purpose_template"))
     return name
-
-
-def overlaid(settings: Settings, name: str) -> Settings:
-    """The settings with those of a template in their place; a template that there is not is not published."""
-    return dataclasses.replace(settings, **settings.templates.get(name, {"published": False}))
 
 
 def objection(settings: Settings, user: str) -> str | None:
     """Why a user gets no password: NDES wants each of its templates published, and the right to enroll on it."""
     if not settings.templates:
         return _objection(settings, user, "")
-    names = dict.fromkeys(getattr(settings, setting) for setting in (*_BY_USAGE.values(), _OTHERWISE))
-    found = (_objection(overlaid(settings, name), user, f" on the template {name}") for name in names)
+    found = (_objection(own, user, f" on the template {name}") for name, own in settings.of_template.items())
     return next((text for text in found if text is not None), None)
 
 
