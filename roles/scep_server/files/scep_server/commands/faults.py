@@ -87,9 +87,7 @@ COMMANDS = (
         ("fault", "set"),
         _set,
         (
-            option(
-                "name", type=_name, metavar="NAME", help="; ".join(f"{name}: {TABLE[name].about}" for name in TABLE)
-            ),
+            option("name", type=_name, metavar="NAME", help=_ABOUT),
             option("--count", type=positive, metavar="N", help="it strikes so often; default: until it is cleared"),
             option("--duration", type=positive, metavar="SECONDS", help="it is over then, whatever is left of N"),
             option("--delay", type=float, metavar="SECONDS", help="for slow: by how much an answer is late"),
