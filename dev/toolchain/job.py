@@ -18,7 +18,7 @@ from toolchain import interpreters
 from toolchain.environments import Environment
 from toolchain.places import BUILD, CACHE, LOGS, ROOT
 
-LIMIT_SECONDS = 900
+LIMIT_SECONDS = 1500
 GRACE_SECONDS = 10
 
 # Settings of the caller's shell that would change what is tested.

@@ -39,7 +39,14 @@ LOWEST = "tests/unit/plugins/module_utils"
 LOAD = "tests/integration/server/load"
 KERBEROS = "tests/integration/server/kerberos"
 SERVER = "tests/unit/server"
-INTEGRATION = pytest("tests/integration", f"--ignore={LOAD}", f"--ignore={KERBEROS}")
+# One core will do for what takes minutes: the kills meet our own code and the system.
+KILLS = ("tests/integration/client/test_kills.py", "tests/integration/client/test_killed_writes.py")
+INTEGRATION = pytest(
+    "tests/integration",
+    f"--ignore={LOAD}",
+    f"--ignore={KERBEROS}",
+    *(f"--ignore={kills}" for kills in KILLS),
+)
 
 MANAGED: tuple[Version, ...] = ((3, 9), (3, 11), (3, 13))
 OPENSSL = ("openssl",)
@@ -53,6 +60,7 @@ PEERS = ("certmonger", "dbus", "libstrongswan-extra-plugins", "openssl", "scep",
 LEGS: tuple[Leg, ...] = (
     Leg("integration-2.21", "ansible-playbook, core 2.21", "core-2.21", INTEGRATION, DEPLOY),
     Leg("integration-2.19", "ansible-playbook, core 2.19", "core-2.19", INTEGRATION, DEPLOY),
+    Leg("kills", "playbooks killed at any moment", "core-2.21", pytest(*KILLS), OPENSSL),
     Leg("server-load", "the server under load and kills, SQLite and PostgreSQL", "core-2.21", pytest(LOAD), DATABASE),
     Leg("second-host", "the role in a container", "main", molecule("--scenario-name=second_host"), CONTAINER),
     Leg("sanity-2.21", "ansible-test sanity, core 2.21", "core-2.21", sanity, ("shellcheck",), also=MANAGED),
