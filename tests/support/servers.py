@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import socket
@@ -15,7 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,23 @@ def command(state: Path, *arguments: str) -> dict[str, Any]:
     )
     assert done.returncode == 0, (arguments, done.stdout, done.stderr)
     found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def command_here(state: Path, *arguments: str) -> dict[str, Any]:
+    """The same in this process: it takes a hundredth of the time, for tests that need many."""
+    if str(SERVER_FILES) not in sys.path:
+        sys.path.insert(0, str(SERVER_FILES))
+    from scep_server import cli
+
+    printed, mask = io.StringIO(), os.umask(0o077)
+    try:
+        with redirect_stdout(printed):
+            status = cli.main(["--state", str(state), *arguments, "--json"])
+    finally:
+        os.umask(mask)
+    assert status == 0, (arguments, printed.getvalue())
+    found: dict[str, Any] = json.loads(printed.getvalue())
     return found
 
 
