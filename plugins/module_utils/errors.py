@@ -54,3 +54,7 @@ class Refused(EnrollmentError):
         super().__init__(text)
         self.fail_info = fail_info
         self.challenge = challenge
+
+
+class NotRenewed(Refused):
+    """The server answered a renewal with the certificate that is to be renewed."""

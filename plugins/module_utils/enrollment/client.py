@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from .. import _deps
-from ..errors import Refused, TransportError
+from ..errors import NotRenewed, Refused, TransportError
 from ..scep import requests as scep_requests
 from ..scep._compat import generate_rsa_key
 from ..scep.algorithms import choose
@@ -211,7 +211,7 @@ class Client:
         if reply.status is PkiStatus.PENDING:
             return None
         if prepared.renewal and set(reply.certificates) <= {prepared.signer.certificate, *ca.chain}:
-            raise Refused(
+            raise NotRenewed(
                 "The server answers the renewal with the certificate that is to be renewed. NDES does so for some "
                 "minutes after it has issued one, while it remembers the request; try again later."
             )

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import _deps
-from ..errors import FileError, Refused, TransportError
+from ..errors import FileError, NotRenewed, Refused, TransportError
 from ..scep._compat import generate_rsa_key
 from ..scep.certificates import load_certificate, public_key_fingerprint, self_signed
 from ..scep.constants import FailInfo
@@ -101,7 +101,9 @@ def _begin(task: Task, decision: Decision) -> Obtained:
         opened, issued = _send(task, new_key=decision.new_key, renewing=renewing)
     except Refused as refused:
         task.store.forget()
-        if (renewing and challenges.given) or (refused.challenge and challenges.another()):
+        # A server that still remembers the last request would answer an enrolment in the same way.
+        insists = renewing and challenges.given and not isinstance(refused, NotRenewed)
+        if insists or (refused.challenge and challenges.another()):
             return _begin(task, replace(decision, action=Action.ENROL))
         raise
     return _obtained(opened, _wait(task, opened, issued), begun=True)

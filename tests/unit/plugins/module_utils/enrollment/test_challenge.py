@@ -23,9 +23,9 @@ from ansible_collections.netcert.ndes.plugins.module_utils.errors import FileErr
 from ansible_collections.netcert.ndes.plugins.module_utils.http import NotSent
 from ansible_collections.netcert.ndes.plugins.module_utils.ndes.ledger import Ledger
 from ansible_collections.netcert.ndes.plugins.module_utils.ndes.otp import Otp
-from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import fingerprint
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import fingerprint, load_certificate
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo, MessageType
-from ansible_collections.netcert.ndes.plugins.module_utils.scep.replies import failure
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.replies import failure, success
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.requests import IncomingRequest
 
 from support.admin import FULL, LOGIN, ONCE, PASSWORD, Admin, page, running
@@ -101,6 +101,19 @@ def test_a_renewal_that_is_refused_becomes_an_enrolment(server: Awkward, admin: 
     result = run(task, remaining_days=500)
     assert (result["failed"], result["changed"]) == (False, True)
     assert used(server) == [PASSWORDS[0], None, PASSWORDS[1]]
+
+
+@pytest.mark.parametrize("rekey", [True, False])
+def test_a_renewal_that_brings_the_old_certificate_costs_no_password(
+    server: Awkward, admin: Admin, task: Run, rekey: bool
+) -> None:
+    server.answers["GetCACaps"] = Answer(b"AES\nSHA-256\nPOSTPKIOperation\nRenewal\n", content_type="text/plain")
+    assert run(task)["changed"]
+    old = load_certificate((task.folder / "sw1.pem").read_bytes())
+    server.reply = lambda request: success(request.header, server.pki.ra_sign, [old])
+    result = run(task, remaining_days=500, rekey=rekey)
+    assert result["msg"].startswith("The server answers the renewal with the certificate that is to be renewed.")
+    assert (len(admin.asked), used(server)) == (1, [PASSWORDS[0], None])
 
 
 EARLY: dict[str, dict[str, Any]] = {
