@@ -84,6 +84,12 @@ def test_role(ansible_playbook: Path, tmp_path: Path) -> None:
         assert play() == 0
         assert pid() == first, "an unchanged server goes on"
 
+        faults = {"scep_server_faults": [{"name": "http-503", "count": 1, "only": "GetCACaps"}]}
+        assert play(**faults) == 1
+        caps = [requests.get(f"{facts['url']}?operation=GetCACaps", timeout=10).status_code for _number in range(2)]
+        assert caps == [503, 200] and pid() == first, "the server that runs takes notice"
+        assert play(**faults) == 0, "what the list asks for has happened"
+
         assert play(scep_server_settings={"ca_subject": "CN=Role Test CA", "workers": 1, "otp_minutes": 5}) > 0
         assert pid() != first, "new settings need a new start"
         assert play(scep_server_state="stopped") > 0
