@@ -124,6 +124,10 @@ def test_every_command_under_load(state: Path, tmp_path: Path, do: Do, url: Call
             ("ca", "rollover", "--cancel"),
             ("crl",),
             ("crl", "--out", str(tmp_path / "crl.der")),
+            ("fault", "set", "slow", "--delay", "0.1", "--count", "3"),
+            ("fault", "list"),
+            ("fault", "clear"),
+            ("fault", "apply", "[]"),
         ]
         for line in lines:
             do(*line)
