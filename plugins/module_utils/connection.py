@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options about a connection, as the object that `http` works with."""
+"""The options about a connection, as the object that `http_client` works with."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from .context import Context
 from .errors import OptionError
-from .http import Connection
+from .http_client import Connection
 
 
 def read_connection(context: Context) -> Connection:

@@ -18,7 +18,7 @@ from .. import _deps
 from ..connection import read_connection
 from ..context import Context
 from ..errors import OptionError
-from ..http import Connection
+from ..http_client import Connection
 from ..scep.algorithms import AlgorithmPolicy, policy
 from ..scep.certificates import Fingerprint, load_certificate, parse_fingerprint
 from ..scep.constants import KEY_USAGES

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..context import Context
-from ..http import MAX_BODY
+from ..http_client import MAX_BODY
 from .client import utc_now
 from .files import (
     Transaction,

@@ -10,7 +10,7 @@ import time
 from types import TracebackType
 
 from ..errors import TransportError
-from ..http import Answer, Connection, Http, NotConnected
+from ..http_client import Answer, Connection, Http, NotConnected
 from ..scep.capabilities import Capabilities, parse_capabilities
 from ..scep.errors import DecodeError
 from ..scep.wire import CONTENT_TYPES, build_url

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import importlib
 import sys
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +27,7 @@ try:
 except ImportError as exc:
     _deps.optional("requests-ntlm", exc)
 try:
-    import krb5  # noqa: F401  # requests-kerberos can be imported without it, and then cannot do anything
+    importlib.import_module("krb5")  # requests-kerberos can be imported without it, and then cannot do anything
     import requests_kerberos
 except ImportError as exc:
     _deps.optional("requests-kerberos", exc)
@@ -202,7 +203,8 @@ class _SpnegoAuth:
             out = context.step(token or None)
             if out is None:
                 break
-            _ = response.content  # read to the end, so that the connection can be used again
+            for _chunk in response.iter_content(4096):  # to the end, so that the connection can be used again
+                pass
             response.raw.release_conn()
             request = response.request.copy()
             request.headers["Authorization"] = f"Negotiate {base64.b64encode(out).decode('ascii')}"

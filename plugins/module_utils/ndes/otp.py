@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from ..errors import OptionError, TransportError
-from ..http import Answer, Connection, Http
+from ..http_client import Answer, Connection, Http
 from .login import LOGINS, Login
 from .page import AdminPage, PageKind, read_page
 

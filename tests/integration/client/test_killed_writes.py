@@ -168,4 +168,5 @@ def test_killed_before_each_change(tmp_path: Path, server: Awkward, quick: None,
             break
     assert not device(**case.options)["changed"]
     assert change > 5
-    assert undecided > 2 or not case.left
+    # what waits is one file, which needs no journal
+    assert undecided > 2 or case.waits or not case.left

@@ -20,7 +20,7 @@ from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.client imp
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.ensure import ensure_certificate
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.file_store import FileStore
 from ansible_collections.netcert.ndes.plugins.module_utils.errors import FileError
-from ansible_collections.netcert.ndes.plugins.module_utils.http import NotSent
+from ansible_collections.netcert.ndes.plugins.module_utils.http_client import NotSent
 from ansible_collections.netcert.ndes.plugins.module_utils.ndes.ledger import Ledger
 from ansible_collections.netcert.ndes.plugins.module_utils.ndes.otp import Otp
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import fingerprint, load_certificate

@@ -17,7 +17,7 @@ from ansible_collections.netcert.ndes.plugins.module_utils.context import perfor
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment import transport as transport_module
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.client import utc_now
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.crl import ensure_crl
-from ansible_collections.netcert.ndes.plugins.module_utils.http import MAX_BODY
+from ansible_collections.netcert.ndes.plugins.module_utils.http_client import MAX_BODY
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import fingerprint
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo, MessageType
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.replies import failure, pending, success

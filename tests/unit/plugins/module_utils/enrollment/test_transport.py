@@ -16,7 +16,7 @@ import requests
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment import transport as transport_module
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.transport import Transport
 from ansible_collections.netcert.ndes.plugins.module_utils.errors import OptionError, TransportError
-from ansible_collections.netcert.ndes.plugins.module_utils.http import MAX_BODY, Connection
+from ansible_collections.netcert.ndes.plugins.module_utils.http_client import MAX_BODY, Connection
 
 from support.awkward import Answer, Awkward
 

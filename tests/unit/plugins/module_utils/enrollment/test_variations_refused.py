@@ -17,7 +17,7 @@ from ansible_collections.netcert.ndes.plugins.module_utils.context import perfor
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment import transport as transport_module
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.ensure import ensure_certificate
 from ansible_collections.netcert.ndes.plugins.module_utils.enrollment.pending import SUFFIX
-from ansible_collections.netcert.ndes.plugins.module_utils.http import MAX_BODY
+from ansible_collections.netcert.ndes.plugins.module_utils.http_client import MAX_BODY
 from ansible_collections.netcert.ndes.plugins.module_utils.scep import asn1
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import fingerprint
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo
