@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from .relay import Exchange
 from .servers import PATIENCE
 
 DAEMON = "/usr/lib/certmonger/certmonger-session"
@@ -59,22 +60,25 @@ class Certmonger:
         self("request", "-c", ca, "-I", identifier, *files, *names, "-w", *more)
         return self.tracked(identifier)
 
-    def again(self, verb: str, identifier: str, exchanges: Sequence[object], end: Tracked) -> Tracked:
-        """Let it renew (resubmit, rekey) or ask for what was approved (refresh), and wait until it stands at `end`.
+    def again(self, verb: str, identifier: str, exchanges: Sequence[Exchange], *ends: Tracked) -> Tracked:
+        """Let it renew (resubmit, rekey) or ask for what was approved (refresh), and wait until it stands at one end.
 
-        getcert's own waiting may be over before the daemon has begun, and the daemon writes the state and the reason
-        one after the other. So wait until there is one more of `exchanges`, which the relay writes down, and from then
-        on for the end itself; the last that was seen is returned when it does not come.
+        getcert's own waiting may be over before the daemon has begun. So wait until there is one more of `exchanges`,
+        which the relay writes down, with its reply, and from then on for the end; where the reply is a certificate, for
+        that too. The last that was seen is returned when none comes.
         """
         before, deadline = len(exchanges), time.monotonic() + PATIENCE * 2
+        certificate = self.path(identifier, "pem")
+        old = certificate.read_bytes() if certificate.exists() else b""
         self(verb, "-i", identifier)
         while True:
-            asked = len(exchanges) > before
-            tracked = self.tracked(identifier)
-            if asked and tracked == end:
+            reply = exchanges[-1].reply if len(exchanges) > before else None
+            answered, tracked = reply is not None, self.tracked(identifier)
+            kept = reply is None or reply.status != "SUCCESS" or certificate.read_bytes() != old
+            if answered and kept and tracked in ends:
                 return tracked
             if time.monotonic() >= deadline:
-                assert asked, (verb, tracked)
+                assert answered, (verb, tracked)
                 return tracked
             time.sleep(0.1)
 
