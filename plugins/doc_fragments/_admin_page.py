@@ -118,4 +118,4 @@ options:
     type: path
 """
 
-    OTP = _OTP.replace("{options}", _below_otp(DOCUMENTATION))
+    OTP: str = _OTP.replace("{options}", _below_otp(DOCUMENTATION))

@@ -19,7 +19,7 @@ from support.damage import damaged
 from .clients import connected
 from .conftest import WORKERS, Site
 
-SEED, ROUNDS, WARMING = 8894, 2000, 500
+SEED, ROUNDS, WARMING = 8894, 6000, 500
 AT_A_TIME = 20
 """Messages on one connection: each new one may come to another worker."""
 TAKEN = 0.5
