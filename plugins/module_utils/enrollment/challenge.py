@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 _PATIENCE = 300.0
 _PAUSE = 0.5
-_DIGESTS = {32: "md5", 40: "sha1", 64: "sha256"}
 
 
 class Challenges:
@@ -132,7 +131,7 @@ class AdminPage(Challenges):
             self._ledger.leave(place, unused)
 
     def _compare(self, otp: Otp, certificates: Sequence[x509.Certificate]) -> None:
-        digest = _DIGESTS.get(len(otp.thumbprint or ""))
+        digest = otp.thumbprint_digest
         if otp.thumbprint is None or digest is None:
             return
         shown = [fingerprint(certificate, digest).replace(":", "").upper() for certificate in certificates]

@@ -12,8 +12,6 @@ from ..connection import read_connection
 from ..context import Context
 from .otp import Otp, check_count, fetch, read_admin_server
 
-_DIGESTS = {32: "md5", 40: "sha1", 64: "sha256"}
-
 
 def hand_out(context: Context) -> dict[str, Any]:
     """Ask for passwords. Raises EnrollmentError."""
@@ -45,7 +43,7 @@ def _described(otp: Otp) -> dict[str, Any]:
     return {
         "challenge_password": otp.password,
         "ca_thumbprint": otp.thumbprint,
-        "ca_thumbprint_digest": _DIGESTS.get(len(otp.thumbprint or "")),
+        "ca_thumbprint_digest": otp.thumbprint_digest,
         "lifetime_minutes": otp.lifetime_minutes,
         "reusable": otp.reusable,
         "stale_at": None if stale_at is None else stale_at.strftime("%Y-%m-%dT%H:%M:%SZ"),

@@ -21,7 +21,7 @@ from urllib.parse import urljoin, urlsplit
 from ..errors import OptionError, TransportError
 from ..http_client import Answer, Connection, Http
 from .login import LOGINS, Login
-from .page import AdminPage, PageKind, read_page
+from .page import DIGESTS, AdminPage, PageKind, read_page
 
 _WHAT = "the request for a challenge password"
 _FRESH = 0.95
@@ -61,6 +61,11 @@ class Otp:
     lifetime_minutes: int | None
     reusable: bool
     issued: dt.datetime
+
+    @property
+    def thumbprint_digest(self) -> str | None:
+        """The digest that a thumbprint of this length is made with; None without one, and for any other length."""
+        return DIGESTS.get(len(self.thumbprint or ""))
 
     @property
     def stale_at(self) -> dt.datetime | None:

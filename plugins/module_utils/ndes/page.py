@@ -36,8 +36,8 @@ _GROUPED = re.compile(r"[0-9A-F]{8}(?: [0-9A-F]{8}){3,7}", re.IGNORECASE)
 _HEX = re.compile(r"(?:[0-9A-F]{2})+", re.IGNORECASE)
 _SENTENCE = re.compile(r"challenge password\b[^:]{0,20}:\s*(\S+)", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+")
-_DIGESTS = (32, 40, 64)
-"""Hexadecimal digits of a thumbprint: MD5 on NDES; products that imitate it print SHA-1 and SHA-256, too."""
+DIGESTS = {32: "md5", 40: "sha1", 64: "sha256"}
+"""Hexadecimal digits of a thumbprint -> its digest: MD5 on NDES; products that imitate it have the others, too."""
 
 
 class PageKind(Enum):
@@ -126,7 +126,7 @@ def _secrets(runs: Sequence[_Run]) -> tuple[str | None, str | None, str]:
             thumbprint = thumbprint or words.replace(" ", "").upper()
         elif not _HEX.fullmatch(words):
             continue
-        elif not grouped and thumbprint is None and len(words) in _DIGESTS and len(bold) > 1:
+        elif not grouped and thumbprint is None and len(words) in DIGESTS and len(bold) > 1:
             thumbprint = words.upper()
         elif password is None:
             password, rest = words, _words(runs[index + 1 :])
