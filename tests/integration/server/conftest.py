@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 _ROOT = Path(__file__).resolve().parents[3]
 SERVER = _ROOT / "roles" / "scep_server" / "files"
@@ -182,3 +183,12 @@ def nothing_left_running(tmp_path: Path) -> Iterator[None]:
         except OSError:
             continue
     assert not left
+
+
+@pytest.fixture
+def session(tls: tuple[Path, Path]) -> Iterator[requests.Session]:
+    """Connections of requests, which trust the server's certificate and nothing in the environment."""
+    with requests.Session() as session:
+        session.trust_env = False
+        session.verify = str(tls[0])
+        yield session

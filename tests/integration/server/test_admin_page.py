@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -57,15 +57,6 @@ def curl(need_command: Callable[..., Path], tls: tuple[Path, Path]) -> Callable[
         return [int(status) for status in heads], done.stdout.rpartition(b"\r\n\r\n")[2]
 
     return curl
-
-
-@pytest.fixture
-def session(tls: tuple[Path, Path]) -> Iterator[requests.Session]:
-    """Connections of requests."""
-    with requests.Session() as session:
-        session.trust_env = False
-        session.verify = str(tls[0])
-        yield session
 
 
 def has_password(body: bytes) -> bool:

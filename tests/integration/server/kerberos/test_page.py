@@ -58,14 +58,6 @@ def site(realm: Any, make_state: Callable[..., Path], serve: Callable[..., Any],
 
 
 @pytest.fixture
-def session(tls: tuple[Path, Path]) -> Iterator[requests.Session]:
-    with requests.Session() as session:
-        session.trust_env = False
-        session.verify = str(tls[0])
-        yield session
-
-
-@pytest.fixture
 def right(tls: tuple[Path, Path]) -> bytes:
     """The binding to the server's certificate."""
     return end_point_binding(ssl.PEM_cert_to_DER_cert(tls[0].read_text()))
