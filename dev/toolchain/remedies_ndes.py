@@ -58,6 +58,11 @@ NDES: tuple[Remedy, ...] = (
         "Try kinit and kvno HTTP/HOST; the host's name in url has to be the one that its SPN was registered for",
     ),
     Remedy(
+        ("auth: the log-in at",),
+        "Neither a ticket nor username and password are there, or what answers is no web server that knows this log-in",
+        "For negotiate give username and password, or try klist; for ntlm see whether a proxy is in between",
+    ),
+    Remedy(
         ("max_outstanding: ", "hold a challenge password and have not used it"),
         "NDES keeps few unused passwords, so that the hosts of one run take turns",
         "Set max_outstanding to PasswordMax of the server, 5 unless it was changed, and run fewer forks",

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A web server with an administration page, whose log-ins are pyspnego's: the client is not tested against our own."""
+"""A web server with an administration page, whose log-ins are checked by an acceptor of others."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import base64
 import os
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import spnego
 from ansible_collections.netcert.ndes.plugins.module_utils.ndes.binding import end_point_binding
+
+from .acceptors import Acceptor, Pyspnego, Refused
 
 USER, PASSWORD, DOMAIN = "operator", "Pass-w0rd", "EXAMPLE"
 LOGIN = f"{DOMAIN}\\{USER}"
@@ -37,6 +38,8 @@ def page(password: str | None, sentence: str = "", thumbprint: str = THUMBPRINT)
 
 ONCE = "This password can be used only once and will expire within 60 minutes."
 FULL = page(None, "The password cache is full.", "")
+SCHEMES = {"ntlm": "NTLM", "negotiate": "Negotiate", "kerberos": "Negotiate", "basic": "Basic", "none": ""}
+"""Ways to log in -> the word of HTTP."""
 
 
 @dataclass
@@ -48,6 +51,10 @@ class Admin:
     redirect: dict[str, str] = field(default_factory=dict)
     binding: bytes | None = None
     """The application data of the channel binding that a log-in must have."""
+    acceptor: Callable[[str, bytes | None], Acceptor] = Pyspnego
+    """Who checks a log-in: of the way to log in, and the binding."""
+    refused: list[str] = field(default_factory=list)
+    """Why log-ins came to nothing, in the acceptor's words."""
     asked: list[str] = field(default_factory=list)
     """Who got an answer, in order."""
     logins: int = 0
@@ -82,7 +89,7 @@ def running(admin: Admin, folder: Path, tls: tuple[Path, Path] | None = None) ->
         http.server_close()
         thread.join()
         if before is None:
-            del os.environ["NTLM_USER_FILE"]
+            os.environ.pop("NTLM_USER_FILE", None)
         else:
             os.environ["NTLM_USER_FILE"] = before
 
@@ -94,8 +101,20 @@ def _handler(admin: Admin) -> type[BaseHTTPRequestHandler]:
 
         def setup(self) -> None:
             super().setup()
-            self.context: Any = None
+            self.acceptor: Acceptor | None = None
             self.user = ""
+            self.status = 401
+            self.proof: dict[str, str] = {}
+            """The acceptor's last token, which belongs to the answer: by it the client knows the server."""
+
+        def finish(self) -> None:
+            self._forget()
+            super().finish()
+
+        def _forget(self) -> None:
+            if self.acceptor is not None:
+                self.acceptor.close()
+            self.acceptor = None
 
         def do_GET(self) -> None:
             if self.path in admin.redirect:
@@ -113,7 +132,7 @@ def _handler(admin: Admin) -> type[BaseHTTPRequestHandler]:
         def _knows(self) -> bool:
             """Whether somebody is logged in on this connection; otherwise the next step was answered."""
             scheme, _blank, value = self.headers.get("Authorization", "").partition(" ")
-            wanted = {"ntlm": "NTLM", "negotiate": "Negotiate", "basic": "Basic", "none": ""}[admin.login]
+            wanted = SCHEMES[admin.login]
             if admin.login == "none":
                 return True
             if scheme == "Basic" == wanted:
@@ -123,35 +142,38 @@ def _handler(admin: Admin) -> type[BaseHTTPRequestHandler]:
             elif scheme == wanted and value:
                 if self._step(wanted, base64.b64decode(value)):
                     return True
-                if self.context is not None:
+                if self.acceptor is not None:
                     return False
             elif self.user:
                 return True
-            self._send(401, b"", **{"WWW-Authenticate": wanted})
+            self._send(self.status, b"", **({"WWW-Authenticate": wanted} if self.status == 401 else {}))
             return False
 
         def _step(self, scheme: str, token: bytes) -> bool:
-            if self.context is None:
+            if self.acceptor is None:
                 admin.logins += 1
-                bindings = None
-                if admin.binding is not None:
-                    bindings = spnego.channel_bindings.GssChannelBindings(application_data=admin.binding)
-                self.context = spnego.server(protocol=admin.login, channel_bindings=bindings)
+                self.acceptor = admin.acceptor(admin.login, admin.binding)
             try:
-                out = self.context.step(token)
-            except (spnego.exceptions.SpnegoError, StopIteration):  # the latter for a wrong log-in within SPNEGO
-                self.context = None
+                out = self.acceptor.step(token)
+            except Refused as error:
+                admin.refused.append(str(error))
+                self.status = error.status
+                self._forget()
                 return False
-            if self.context.complete:
-                self.user = self.context.client_principal
+            answer = {"WWW-Authenticate": f"{scheme} {base64.b64encode(out).decode()}"}
+            if self.acceptor.user:
+                self.user = self.acceptor.user
+                self.proof = answer if out else {}
+                self._forget()
                 return True
-            self._send(401, b"", **{"WWW-Authenticate": f"{scheme} {base64.b64encode(out or b'').decode()}"})
+            self._send(401, b"", **answer)
             return False
 
         def _send(self, status: int, body: bytes, **headers: str) -> None:
             self.send_response(status)
             self.send_header("Content-Type", "text/html")
             self.send_header("Content-Length", str(len(body)))
+            headers, self.proof = {**headers, **self.proof}, {}
             for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()

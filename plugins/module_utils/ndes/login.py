@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 import importlib
+import struct
 import sys
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,9 @@ try:
     import requests_kerberos
 except ImportError as exc:
     _deps.optional("requests-kerberos", exc)
+
+_DAMAGED = (LookupError, ValueError, struct.error)
+"""What the libraries raise, besides their own errors, when an answer is not what they expect."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,7 @@ class Ntlm(Login):
 
     def authenticate(self, url: str) -> Any:
         """See Login."""
-        return HttpNtlmAuth(self.username, self.password, send_cbt=self.channel_binding)
+        return _NtlmAuth(HttpNtlmAuth(self.username, self.password, send_cbt=self.channel_binding))
 
 
 class Kerberos(Login):
@@ -170,6 +174,26 @@ LOGINS: dict[str, type[Login]] = {
 """Option auth -> the way to log in."""
 
 
+class _NtlmAuth:
+    """requests-ntlm, which raises errors of all kinds when a server does not go on as it should."""
+
+    def __init__(self, auth: Any) -> None:
+        self._auth = auth
+
+    def __call__(self, request: Any) -> Any:
+        request = self._auth(request)
+        request.hooks["response"] = [self._answer]
+        return request
+
+    def _answer(self, response: Any, **options: Any) -> Any:
+        try:
+            return self._auth.response_hook(response, **options)
+        except PermissionError:  # refused before anything was proved
+            return response
+        except (spnego.exceptions.SpnegoError, *_DAMAGED):
+            raise _broken_off(response.url, "the challenge of the server is missing or damaged") from None
+
+
 class _SpnegoAuth:
     """requests' protocol for a log-in by SPNEGO (RFC 4559): as many rounds as the mechanism takes."""
 
@@ -200,7 +224,13 @@ class _SpnegoAuth:
             token = _token(response)
             if response.status_code != 401 or token is None or context.complete:
                 break
-            out = context.step(token or None)
+            try:
+                out = context.step(token or None)
+            except (spnego.exceptions.SpnegoError, *_DAMAGED) as error:
+                if token:  # a refusal, or what only a server that refuses would send
+                    break
+                response.close()
+                raise _broken_off(response.url, _reason(error)) from None
             if out is None:
                 break
             for _chunk in response.iter_content(4096):  # to the end, so that the connection can be used again
@@ -231,6 +261,10 @@ def _channel_binding(response: Any) -> Any:
     except AttributeError:
         return None
     return spnego.channel_bindings.GssChannelBindings(application_data=end_point_binding(certificate))
+
+
+def _broken_off(url: str, reason: str) -> TransportError:
+    return TransportError(f"auth: the log-in at {urlsplit(url).hostname} breaks off: {reason}.")
 
 
 def _unchanged(request: Any) -> Any:

@@ -17,6 +17,7 @@ from ansible_collections.netcert.ndes.plugins.module_utils.ndes import otp as ot
 from ansible_collections.netcert.ndes.plugins.module_utils.ndes.hand_out import hand_out
 from ansible_collections.netcert.ndes.plugins.module_utils.ndes.login import LOGINS
 
+from support.acceptors import Refused
 from support.admin import FULL, LOGIN, ONCE, PASSWORD, PATH, THUMBPRINT, Admin, page, running
 from support.task import Run
 
@@ -176,6 +177,56 @@ def test_a_login_over_tls_is_bound_to_it(tmp_path: Path, tls_files: TlsFiles, ta
         secure.binding = b"tls-server-end-point:" + bytes(32)
         assert "the log-in was refused" in sentence(task, **over_tls)
         assert "is not trusted" in sentence(task, **{**over_tls, "ca_path": None})
+
+
+class Stubborn:
+    """An acceptor with one answer to every message: a token, or the status of a refusal."""
+
+    user = ""
+
+    def __init__(self, answer: bytes | int) -> None:
+        self._answer = answer
+
+    def step(self, token: bytes) -> bytes:
+        if isinstance(self._answer, int):
+            raise Refused("", self._answer)
+        return self._answer
+
+    def close(self) -> None:
+        pass
+
+
+BREAKS_OFF = "auth: the log-in at 127.0.0.1 breaks off: the challenge of the server is missing or damaged."
+REJECT = bytes.fromhex("a1073005a0030a0102")
+"""NegTokenResp with negState reject (RFC 4178 section 4.2.2)."""
+
+
+@pytest.mark.parametrize(
+    ("auth", "answer", "told"),
+    [
+        ("ntlm", 401, "the log-in was refused"),
+        ("negotiate", 401, "the log-in was refused"),
+        ("ntlm", 503, BREAKS_OFF),
+        ("negotiate", 503, "the application pool SCEP is stopped"),
+        ("ntlm", REJECT, BREAKS_OFF),
+        ("ntlm", b"NTLMSSP\0\x02", BREAKS_OFF),
+        ("negotiate", REJECT, "the log-in was refused"),
+        ("negotiate", b"NTLMSSP\0\x02", "the log-in was refused"),
+    ],
+)
+def test_a_login_that_does_not_go_on(admin: Admin, task: Run, auth: str, answer: bytes | int, told: str) -> None:
+    admin.login, admin.acceptor = auth, lambda _login, _binding: Stubborn(answer)
+    assert told in sentence(task, auth=auth)
+    assert admin.asked == []
+
+
+def test_nothing_to_log_in_with(admin: Admin, task: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("KRB5CCNAME", f"FILE:{tmp_path / 'no-tickets'}")
+    monkeypatch.delenv("NTLM_USER_FILE")  # the server's, in which pyspnego would find a user
+    admin.login = "negotiate"
+    told = sentence(task, auth="negotiate", username=None, password=None)
+    assert told.startswith("auth: the log-in at 127.0.0.1 breaks off: ") and "redential" in told
+    assert admin.logins == 0
 
 
 OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
