@@ -220,9 +220,10 @@ class _SpnegoAuth:
             protocol="negotiate",
             channel_bindings=binding,
         )
-        for _round in range(self._ROUNDS):
+        for number in range(self._ROUNDS):
             token = _token(response)
-            if response.status_code != 401 or token is None or context.complete:
+            refused = token is None or (number > 0 and not token)
+            if response.status_code != 401 or refused or context.complete:
                 break
             try:
                 out = context.step(token or None)

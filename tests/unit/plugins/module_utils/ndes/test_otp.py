@@ -100,6 +100,7 @@ def test_a_wrong_password_is_a_refused_login(admin: Admin, task: Run, auth: str)
     told = sentence(task, auth=auth, password="wrong")
     assert "HTTP 401 (Unauthorized); the log-in was refused; check auth, username and password" in told
     assert admin.asked == []
+    assert admin.logins == (0 if auth == "basic" else 1)
 
 
 @pytest.mark.parametrize(("server", "client"), [("basic", "ntlm"), ("ntlm", "basic"), ("ntlm", "negotiate")])
@@ -217,7 +218,7 @@ REJECT = bytes.fromhex("a1073005a0030a0102")
 def test_a_login_that_does_not_go_on(admin: Admin, task: Run, auth: str, answer: bytes | int, told: str) -> None:
     admin.login, admin.acceptor = auth, lambda _login, _binding: Stubborn(answer)
     assert told in sentence(task, auth=auth)
-    assert admin.asked == []
+    assert (admin.asked, admin.logins) == ([], 1)  # not tried again, for a user can be locked out
 
 
 def test_nothing_to_log_in_with(admin: Admin, task: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
