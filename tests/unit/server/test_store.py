@@ -64,20 +64,30 @@ def test_the_newest_generation_is_found(opened: Store) -> None:
     assert isinstance(found, Issued) and (found.generation, int(found.serial, 16)) == (1, 2)
 
 
-def test_a_held_connection_serves_every_use(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What one use leaves undone, the next does not see, and the connection is free again afterwards."""
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.2)
-    with contextlib.closing(open_store("", state)) as alone:  # with one connection
-        password = add_password(alone, b"m" * 32)
-        with alone.database.held():
-            assert alone.answers.find(key(1)) is None
-            assert alone.answers.issue(row(1, key(1)), password, record())
-            assert not alone.answers.issue(row(2, key(2)), password, record())
-            assert not alone.answers.issue(row(1, key(2)), None, record())
-            assert isinstance(alone.answers.find(key(1)), Issued) and alone.answers.find(key(2)) is None
-            with pytest.raises(StoreBusy):
-                together(1, lambda _number: alone.answers.find(key(1)))
-        assert [line["outcome"] for line in together(1, lambda _number: alone.audit.records())[0]] == ["issued"]
+def test_a_held_connection_serves_every_use(opened: Store) -> None:
+    """What one use leaves undone, the next does not see; one connection is enough, for a file the next time too."""
+    got: list[object] = []
+    sa.event.listen(opened.database.engine, "checkout", lambda *words: got.append(words))
+    password = add_password(opened, b"m" * 32)
+    got.clear()
+    for number in (1, 3):
+        with opened.database.held():
+            assert opened.answers.find(key(number)) is None
+            assert opened.answers.issue(row(number, key(number)), password, record()) == (number == 1)
+            assert not opened.answers.issue(row(2, key(2)), password, record())
+            assert not opened.answers.issue(row(1, key(2)), None, record())
+            assert isinstance(opened.answers.find(key(1)), Issued) and opened.answers.find(key(2)) is None
+            assert [line["outcome"] for line in opened.audit.records()] == ["issued"]
+    assert len(got) == (1 if opened.database.lasting else 2)
+    assert [line["outcome"] for line in together(1, lambda _number: opened.audit.records())[0]] == ["issued"]
+
+
+def test_a_connection_that_was_lost_is_replaced(opened: Store) -> None:
+    with opened.database.held() as _nothing, opened.database.reading() as connection:
+        connection.invalidate()
+    with opened.database.held():
+        assert opened.answers.issue(row(1, key(1)), None, record())
+    assert isinstance(opened.answers.find(key(1)), Issued)
 
 
 def test_expired_passwords_are_not_used(opened: Store) -> None:

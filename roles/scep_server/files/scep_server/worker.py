@@ -27,6 +27,7 @@ from gunicorn.http import errors, message
 from gunicorn.workers import gthread
 
 from .app import BODY_COMPLETE, Environ, StartResponse
+from .exchange import Response, environ_of
 
 log = logging.getLogger("scep_server")
 
@@ -123,6 +124,19 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ships no t
             return keep
         finally:
             self._unwatch()
+
+    def handle_request(self, req: Any, conn: Any) -> bool:
+        """Answer one request in one piece; whether the connection stays."""
+        if req._expected_100_continue:
+            conn.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        response = Response()
+        body = b"".join(self.wsgi(environ_of(req, conn), response.start_response))
+        crowded = len(self.keepalived_conns) >= self.max_keepalived
+        keep = bool(
+            self.alive and self.cfg.keepalive and not crowded and not response.closes and not req.should_close()
+        )
+        conn.sock.sendall(response.octets(req.version, body, keep=keep))
+        return keep
 
     def _says_more(self, conn: Any) -> bool:
         """Whether a client that stays has its next request here at once, while nobody else needs the thread.

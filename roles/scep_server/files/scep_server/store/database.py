@@ -6,9 +6,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,10 @@ _INIT_LOCK = 0x53434550
 
 OTP_LOCK = "otp lock"
 
+_LASTING = frozenset({"sqlite"})
+"""A file is there as long as it is open: each thread that answers requests keeps its connection, and reads outside of
+any transaction. A server may go away, and its driver begins a transaction with whatever is read."""
+
 _VERSION = sa.select(meta.c.value).where(meta.c.name == "schema")
 
 
@@ -34,23 +36,29 @@ class Database:
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
-        self._held = threading.local()
+        self.lasting = engine.dialect.name in _LASTING
+        self.of_thread = threading.local()
+        self._kept: list[sa.Connection] = []
 
-    @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self) -> _Held:
         """All that this thread reads and writes in the `with` block goes over one connection, got and tested once.
 
         Each use is a transaction of its own all the same. Raises StoreBusy.
         """
-        connection = self._held.connection = _connect(self.engine)
-        try:
-            yield
-        finally:
-            self._held.connection = None
-            connection.close()
+        return _Held(self)
+
+    def connect(self) -> sa.Connection:
+        """A connection for `held`. Raises StoreBusy."""
+        if not self.lasting:
+            return _connect(self.engine)
+        kept: sa.Connection | None = getattr(self.of_thread, "kept", None)
+        if kept is None or kept.closed or kept.invalidated:
+            kept = self.of_thread.kept = _connect(self.engine)
+            self._kept.append(kept)
+        return kept
 
     def _use(self, *, writing: bool) -> _Use:
-        return _Use(self.engine, getattr(self._held, "connection", None), writing=writing)
+        return _Use(self, getattr(self.of_thread, "held", None), writing=writing)
 
     def reading(self) -> _Use:
         """A connection to read with. Raises StoreBusy when the database does not answer in time."""
@@ -67,23 +75,41 @@ class Database:
 
     def close(self) -> None:
         """Give back all connections."""
+        for connection in self._kept:
+            connection.close()
         self.engine.dispose()
 
 
+class _Held:
+    """`Database.held`. Neither this nor `_Use` is a generator, which would take longer: each enrolment has some."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __enter__(self) -> None:
+        self._connection = self._database.of_thread.held = self._database.connect()
+
+    def __exit__(self, *_error: object) -> None:
+        self._database.of_thread.held = None
+        if not self._database.lasting:
+            self._connection.close()
+
+
 class _Use:
-    """One use of a connection, in a `with` block. It is no generator, which would take longer: each enrolment has some.
+    """One use of a connection, in a `with` block.
 
     A block that raises, or that was rolled back within, changes nothing.
     """
 
-    def __init__(self, engine: sa.Engine, held: sa.Connection | None, *, writing: bool) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, held: sa.Connection | None, *, writing: bool) -> None:
+        self._database = database
         self._held = held
         self._writing = writing
 
     def __enter__(self) -> sa.Connection:
-        self._connection = self._held or _connect(self._engine)
-        self._connection.begin()  # with neither driver does it go to the database
+        self._connection = self._held or _connect(self._database.engine)
+        if self._writing or not self._database.lasting:
+            self._connection.begin()  # with neither driver does it go to the database
         return self._connection
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: Any) -> None:
@@ -94,7 +120,7 @@ class _Use:
             finally:
                 if self._held is None:
                     self._connection.close()
-                else:
+                elif self._connection.in_transaction():
                     self._connection.rollback()
         except (IntegrityError, DataError):
             raise
@@ -123,7 +149,7 @@ def _engine(url: str, state: Path, threads: int) -> sa.Engine:
         engine = sa.create_engine(
             parsed,
             pool_size=threads,
-            max_overflow=0,
+            max_overflow=-1 if backend in _LASTING else 0,  # a server has so many places, a file any number
             pool_timeout=BUSY_SECONDS,
             pool_pre_ping=backend != "sqlite",
             connect_args=_CONNECT[backend],
