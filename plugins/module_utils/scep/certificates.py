@@ -47,12 +47,12 @@ def load_certificate(data: bytes) -> x509.Certificate:
         raise DecodeError(f"The bytes are not an X.509 certificate: {error}.") from None
 
 
+@lru_cache(maxsize=256)
 def der(certificate: x509.Certificate) -> bytes:
-    """The certificate's DER encoding."""
+    """The certificate's DER encoding, which the library makes anew each time."""
     return certificate.public_bytes(Encoding.DER)
 
 
-@lru_cache(maxsize=256)
 def _identity(encoded: bytes) -> tuple[bytes, int]:
     _tag, body, _end = asn1.header(encoded, 0)
     _tag, start, _end = asn1.header(encoded, body)
@@ -65,6 +65,7 @@ def _identity(encoded: bytes) -> tuple[bytes, int]:
     return encoded[start:end], serial
 
 
+@lru_cache(maxsize=256)
 def identity(certificate: x509.Certificate) -> tuple[bytes, int]:
     """(issuer as encoded in the certificate, serial number): how CMS names a certificate (RFC 5652 section 10.2.4)."""
     return _identity(der(certificate))

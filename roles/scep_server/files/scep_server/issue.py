@@ -16,11 +16,10 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import same_key
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import der, same_key
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo, MessageType
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.csr import CertificateRequest, verify_csr
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from . import challenges, renewal
 from .call import Call, key_digest, public_key_digest, subject_text, waits
@@ -190,7 +189,7 @@ def certificate_row(server: Server, certificate: x509.Certificate, now: dt.datet
     return {
         "serial": serial_text(certificate.serial_number),
         "issuer": server.authority.id,
-        "der": certificate.public_bytes(Encoding.DER),
+        "der": der(certificate),
         "not_before": epoch(certificate.not_valid_before_utc),
         "not_after": epoch(certificate.not_valid_after_utc),
         "issued": epoch(now),

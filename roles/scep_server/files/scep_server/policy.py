@@ -218,17 +218,18 @@ def _taken(certificates: tuple[x509.Certificate, ...]) -> list[list[frozenset[tu
 
 
 @lru_cache(maxsize=16)
-def _begun(ca: x509.Certificate, crl_url: str) -> x509.CertificateBuilder:
-    """What all certificates of a CA have in common."""
-    builder = (
-        x509.CertificateBuilder()
-        .issuer_name(ca.subject)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(authority_key_identifier(ca), critical=False)
+def _of_all(ca: x509.Certificate, crl_url: str) -> tuple[x509.Extension[Any], ...]:
+    """The extensions that all certificates of a CA have in common."""
+    common = (
+        _extension(x509.BasicConstraints(ca=False, path_length=None), critical=True),
+        _extension(authority_key_identifier(ca)),
     )
-    if (points := distribution_points(crl_url, ca)) is not None:
-        builder = builder.add_extension(points, critical=False)
-    return builder
+    points = distribution_points(crl_url, ca)
+    return common if points is None else (*common, _extension(points))
+
+
+def _extension(value: x509.ExtensionType, *, critical: bool = False) -> x509.Extension[Any]:
+    return x509.Extension(value.oid, critical, value)
 
 
 @lru_cache(maxsize=16)
@@ -263,15 +264,16 @@ def certificate_builder(
         raise _refuse("The certificate of the CA is out of date: nothing can be issued.")
     begin = max(now - dt.timedelta(minutes=settings.backdate_minutes), first)
     end = min(now + dt.timedelta(days=settings.certificate_days), last)
-    builder = (
-        _begun(authority.ca.certificate, settings.crl_url)
-        .subject_name(subject)
-        .public_key(csr.public_key)
-        .serial_number(serial)
-        .not_valid_before(begin)
-        .not_valid_after(end)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(csr.public_key), critical=False)
+    return x509.CertificateBuilder(  # at once: each of its steps makes another builder, and there would be a dozen
+        issuer_name=authority.ca.certificate.subject,
+        subject_name=subject,
+        public_key=csr.public_key,
+        serial_number=serial,
+        not_valid_before=begin.replace(tzinfo=None),  # both in UTC
+        not_valid_after=end.replace(tzinfo=None),
+        extensions=[
+            *_of_all(authority.ca.certificate, settings.crl_url),
+            _extension(x509.SubjectKeyIdentifier.from_public_key(csr.public_key)),
+            *(x509.Extension(oid, critical, value) for oid, (value, critical) in extensions.items()),
+        ],
     )
-    for value, critical in extensions.values():
-        builder = builder.add_extension(value, critical=critical)
-    return builder
