@@ -22,19 +22,25 @@ from .. import _deps
 from ..errors import OptionError, TransportError
 from .binding import end_point_binding
 
+_SPOKEN: tuple[type[Exception], ...] = ()
+"""What the libraries raise to say why there is no log-in."""
 try:
     import spnego
     from requests_ntlm import HttpNtlmAuth
+
+    _SPOKEN += (spnego.exceptions.SpnegoError,)
 except ImportError as exc:
     _deps.optional("requests-ntlm", exc)
 try:
-    importlib.import_module("krb5")  # requests-kerberos can be imported without it, and then cannot do anything
+    krb5 = importlib.import_module("krb5")  # requests-kerberos can be imported without it, and then does nothing
     import requests_kerberos
+
+    _SPOKEN += (krb5.Krb5Error,)
 except ImportError as exc:
     _deps.optional("requests-kerberos", exc)
 
-_DAMAGED = (LookupError, ValueError, struct.error)
-"""What the libraries raise, besides their own errors, when an answer is not what they expect."""
+_RAISED: tuple[type[Exception], ...] = (*_SPOKEN, LookupError, ValueError, struct.error)
+"""What they raise at all: when an answer is not what they expect, errors that are not theirs."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +150,7 @@ class Kerberos(Login):
         )
         try:
             spnego.client(self.username, self.password, hostname=host, service="HTTP", protocol="kerberos").step()
-        except spnego.exceptions.SpnegoError as error:
+        except _SPOKEN as error:
             raise TransportError(f"auth: there is no Kerberos ticket for HTTP/{host}: {_reason(error)}.") from None
         return auth
 
@@ -190,7 +196,7 @@ class _NtlmAuth:
             return self._auth.response_hook(response, **options)
         except PermissionError:  # refused before anything was proved
             return response
-        except (spnego.exceptions.SpnegoError, *_DAMAGED):
+        except _RAISED:
             raise _broken_off(response.url, "the challenge of the server is missing or damaged") from None
 
 
@@ -227,7 +233,7 @@ class _SpnegoAuth:
                 break
             try:
                 out = context.step(token or None)
-            except (spnego.exceptions.SpnegoError, *_DAMAGED) as error:
+            except _RAISED as error:
                 if token:  # a refusal, or what only a server that refuses would send
                     break
                 response.close()
