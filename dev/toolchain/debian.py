@@ -12,14 +12,18 @@ from toolchain.places import CI, Failure, say
 
 # Each package with a command or a file (a pattern under /) that shows it is there, whoever installed it.
 PROOF = {
+    "apache2-bin": "usr/sbin/apache2",  # the server alone, which no service starts
     "certmonger": "getcert",
     "curl": "curl",
     "dbus": "dbus-run-session",  # a bus of its own for certmonger
     "debootstrap": "debootstrap",  # makes the image of the second host
+    "gss-ntlmssp": "usr/lib/*/gssntlmssp/gssntlmssp.so",  # NTLM for everything that has GSSAPI
     "krb5-admin-server": "usr/sbin/kadmin.local",  # makes the users of a KDC
     "krb5-kdc": "usr/sbin/krb5kdc",
     "krb5-user": "kinit",
+    "libapache2-mod-auth-gssapi": "usr/lib/apache2/modules/mod_auth_gssapi.so",
     "libkrb5-dev": "krb5-config",  # gssapi and krb5 of Python are built with it
+    "libnss-wrapper": "usr/lib/*/libnss_wrapper.so",  # under it Samba's clients find another winbindd than the system's
     "libstrongswan-extra-plugins": "usr/lib/ipsec/plugins/libstrongswan-curl.so",  # pki fetches http with it
     "openssh-client": "ssh",
     "openssl": "openssl",
@@ -27,10 +31,13 @@ PROOF = {
     "postgresql": "usr/lib/postgresql/*/bin/postgres",
     "python3-venv": "usr/lib/python3*/ensurepip",
     "runc": "runc",
+    "samba-ad-dc": "usr/sbin/samba",  # with all that a domain controller needs, but for the next
+    "samba-ad-provision": "usr/share/samba/setup/provision.ldif",
     "scep": "scepserver",  # micromdm's server and client
     "shellcheck": "shellcheck",
     "strongswan-pki": "pki",
     "systemd": "systemd-analyze",  # judges the unit of the role, also where systemd does not run
+    "winbind": "ntlm_auth",
 }
 
 INSTALL = ("apt-get", "install", "--yes", "--no-install-recommends")

@@ -37,14 +37,14 @@ LOWEST = "tests/unit/plugins/module_utils"
 
 # The tests of the server run once: it has nothing to do with ansible-core.
 LOAD = "tests/integration/server/load"
-KERBEROS = "tests/integration/server/kerberos"
+LOGINS = "tests/integration/server/logins"
 SERVER = "tests/unit/server"
 # One core will do for what takes minutes: the kills meet our own code and the system.
 KILLS = ("tests/integration/client/test_kills.py", "tests/integration/client/test_killed_writes.py")
 INTEGRATION = pytest(
     "tests/integration",
     f"--ignore={LOAD}",
-    f"--ignore={KERBEROS}",
+    f"--ignore={LOGINS}",
     *(f"--ignore={kills}" for kills in KILLS),
 )
 
@@ -54,6 +54,10 @@ CONTAINER = ("debootstrap", "openssh-client", "openssl", "podman", "runc")
 DEPLOY = ("curl", "openssl", "systemd")
 DATABASE = ("postgresql",)
 KDC = ("curl", "krb5-admin-server", "krb5-kdc", "krb5-user", "libkrb5-dev")
+SAMBA = (
+    *("krb5-user", "libnss-wrapper", "samba-ad-dc", "samba-ad-provision", "winbind"),
+    *("apache2-bin", "gss-ntlmssp", "libapache2-mod-auth-gssapi"),
+)
 PEERS = ("certmonger", "dbus", "libstrongswan-extra-plugins", "openssl", "scep", "strongswan-pki")
 
 # The long ones first, so that two cores have something to do until the end.
@@ -63,7 +67,7 @@ LEGS: tuple[Leg, ...] = (
     Leg("kills", "playbooks killed at any moment", "core-2.21", pytest(*KILLS), OPENSSL),
     Leg("server-load", "the server under load and kills, SQLite and PostgreSQL", "core-2.21", pytest(LOAD), DATABASE),
     Leg("second-host", "the role in a container", "main", molecule("--scenario-name=second_host"), CONTAINER),
-    Leg("kerberos", "log-ins by Kerberos, with a KDC of its own", "kerberos", pytest(KERBEROS), KDC),
+    Leg("logins", "Kerberos and NTLM, with a domain of Samba's", "kerberos", pytest(LOGINS), (*KDC, *SAMBA)),
     Leg("sanity-2.21", "ansible-test sanity, core 2.21", "core-2.21", sanity, ("shellcheck",), also=MANAGED),
     Leg("sanity-2.19", "ansible-test sanity, core 2.19", "core-2.19", sanity, ("shellcheck",), also=MANAGED),
     Leg("lint", "ruff, mypy, shellcheck", "main", tasks.lint, ("shellcheck",), fast=True),

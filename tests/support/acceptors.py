@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 import base64
-import os
 import subprocess
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import spnego
+
+if TYPE_CHECKING:
+    from .samba import Domain
 
 
 class Refused(Exception):
@@ -58,14 +59,16 @@ class Pyspnego:
         """See Acceptor."""
 
 
+_HELPERS = {"ntlm": "squid-2.5-ntlmssp", "negotiate": "gss-spnego"}
+"""Ways to log in -> the protocol of ntlm_auth. The second has one more word in each answer, for a token."""
+
+
 class NtlmAuth:
-    """Samba's ntlm_auth, with the users of its domain. It knows of no bindings."""
+    """Samba's ntlm_auth, with the users of the domain. It knows of no bindings."""
 
-    _PATIENCE = 30
-
-    def __init__(self, command: Sequence[str], variables: Mapping[str, str]) -> None:
+    def __init__(self, domain: Domain, login: str) -> None:
+        command, environment = domain.ntlm_auth(_HELPERS[login])
         pipe = subprocess.PIPE
-        environment = {**os.environ, **variables}
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=environment)
         self._word = "YR"
         self.user = ""
@@ -76,13 +79,13 @@ class NtlmAuth:
         self._process.stdin.write(f"{self._word} {base64.b64encode(token).decode()}\n".encode())
         self._process.stdin.flush()
         self._word = "KK"
-        answer, _blank, value = self._process.stdout.readline().decode().rstrip("\n").partition(" ")
+        answer, *words = self._process.stdout.readline().decode().rstrip("\n").split(" ")
         if answer == "TT":
-            return base64.b64decode(value)
+            return base64.b64decode(words[0])
         if answer != "AF":
-            raise Refused(value)
-        self.user = value
-        return b""
+            raise Refused(words[-1])
+        self.user = words[-1]
+        return b"" if words[0] in ("*", self.user) else base64.b64decode(words[0])
 
     def close(self) -> None:
         """See Acceptor."""
