@@ -152,17 +152,18 @@ def test_extended_protection(
     assert session.get(url, timeout=60).status_code == EPA["wrong"][policy]
 
 
-def test_our_own_log_in_by_negotiate(site: Site, session: requests.Session) -> None:
-    """SPNEGO with NTLM inside, bound to the TLS connection."""
+@pytest.mark.parametrize("word", ["ntlm", "negotiate"])
+def test_our_own_log_ins(site: Site, session: requests.Session, word: str) -> None:
+    """NTLM, alone and inside SPNEGO, bound to the TLS connection."""
     from ansible_collections.netcert.ndes.plugins.module_utils.ndes.login import LOGINS as OURS
 
-    url = site(secure=True, admin_epa="require", admin_auth=["negotiate"])
+    url = site(secure=True, admin_epa="require", admin_auth=[word])
     for password, status in ((PASSWORD, 200), ("wrong", 401)):
-        session.auth = OURS["negotiate"](USER, password).authenticate(url)
+        session.auth = OURS[word](USER, password).authenticate(url)
         response = session.get(url, timeout=60)
         assert response.status_code == status
         session.close()
-    session.auth = OURS["negotiate"](USER, PASSWORD, channel_binding=False).authenticate(url)
+    session.auth = OURS[word](USER, PASSWORD, channel_binding=False).authenticate(url)
     assert session.get(url, timeout=60).status_code == 401
 
 
