@@ -47,10 +47,10 @@ class TransportError(EnrollmentError):
 class Refused(EnrollmentError):
     """The server answered the request with FAILURE; `fail_info` says which, None when it did not say.
 
-    `challenge`: it says that the challenge password is the reason.
+    It is a text where RFC 8894 has no such value. `challenge`: it says that the challenge password is the reason.
     """
 
-    def __init__(self, text: str, fail_info: FailInfo | None = None, *, challenge: bool = False) -> None:
+    def __init__(self, text: str, fail_info: FailInfo | str | None = None, *, challenge: bool = False) -> None:
         super().__init__(text)
         self.fail_info = fail_info
         self.challenge = challenge

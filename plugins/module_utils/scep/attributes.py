@@ -87,7 +87,7 @@ def read_nonce(signer: SignerInfo, oid: str, what: str) -> bytes:
 
 
 def read_number(signer: SignerInfo, oid: str, what: str, kind: Callable[[int], Number]) -> Number | None:
-    """messageType, pkiStatus or failInfo, None without one.
+    """messageType or pkiStatus, None without one.
 
     Raises BadRequest for what is no number that the RFC has.
     """
@@ -95,12 +95,29 @@ def read_number(signer: SignerInfo, oid: str, what: str, kind: Callable[[int], N
     if element is None:
         return None
     text = element.content.decode("latin-1")
+    known = _known(text, kind)
+    if known is None:
+        raise BadRequest(f"The {what} of the message is {text[:20]!r}, which RFC 8894 does not have.")
+    return known
+
+
+def _known(text: str, kind: Callable[[int], Number]) -> Number | None:
     try:
-        if _DECIMAL.fullmatch(text):
-            return kind(int(text))
+        return kind(int(text)) if _DECIMAL.fullmatch(text) else None
     except ValueError:
-        pass
-    raise BadRequest(f"The {what} of the message is {text[:20]!r}, which RFC 8894 does not have.")
+        return None
+
+
+def read_fail_info(signer: SignerInfo) -> FailInfo | str | None:
+    """failInfo, None without one, or the text of one that RFC 8894 does not have: a refusal is one all the same.
+
+    Raises BadRequest for several.
+    """
+    element = signer.attribute(constants.OID_FAIL_INFO, "failInfo")
+    if element is None:
+        return None
+    text = element.content.decode("latin-1")
+    return text[:20] if (known := _known(text, FailInfo)) is None else known
 
 
 def read_text(signer: SignerInfo, oid: str, what: str) -> str | None:

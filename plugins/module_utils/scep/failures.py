@@ -11,7 +11,7 @@ is said with 'usually' where it was seen rather than documented.
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .constants import FailInfo
@@ -262,6 +262,15 @@ HRESULTS: dict[int, Hresult] = {
 
 _NO_REASON = Failure(-1, "no failInfo", "it gives no reason", "not known", "look into the log of the server")
 
+
+def _fail_info(found: FailInfo | str | None) -> Failure:
+    if found is None:
+        return _NO_REASON
+    if isinstance(found, FailInfo):
+        return replace(FAIL_INFOS[found], name=f"failInfo {found.camel}")
+    return replace(_NO_REASON, name=f"failInfo {found!r}", meaning="RFC 8894 has no such value")
+
+
 FACILITIES = {
     0: "FACILITY_NULL, a general error",
     1: "FACILITY_RPC, a remote procedure call",
@@ -300,12 +309,10 @@ def explain(reply: Reply) -> str:
 
     The cause is that of the HRESULT if there is one that is known: it is the more exact of the two.
     """
-    general = _NO_REASON if reply.fail_info is None else FAIL_INFOS[reply.fail_info]
+    general = _fail_info(reply.fail_info)
     exact = None if reply.hresult is None else hresult(reply.hresult)
     known = exact is not None and exact.code in HRESULTS
     reasons = [general.name if known else f"{general.name} ({general.meaning})"]
-    if reply.fail_info is not None:
-        reasons[0] = f"failInfo {reasons[0]}"
     if exact is not None:
         reasons.append(f"HRESULT {exact.hexadecimal} ({exact.name}: {exact.meaning})")
     text = one_line(reply.fail_info_text or "")

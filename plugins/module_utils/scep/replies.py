@@ -33,12 +33,13 @@ except ImportError as exc:
 class Reply:
     """A CertRep whose signature, addressee and content were verified.
 
-    `hresult` is the unsigned 32-bit code of the Microsoft error attribute. `certificates` and `crls` (DER) are empty
+    `fail_info` is a text where RFC 8894 has no such value, `hresult` the unsigned 32-bit code of the Microsoft error
+    attribute. `certificates` and `crls` (DER) are empty
     unless the status is SUCCESS.
     """
 
     status: PkiStatus
-    fail_info: FailInfo | None
+    fail_info: FailInfo | str | None
     fail_info_text: str | None
     hresult: int | None
     certificates: tuple[x509.Certificate, ...]
@@ -156,7 +157,7 @@ def open_reply(body: bytes, request: Request, ca: CaCertificates, allowed: Algor
         certificates, crls, cipher = _open_content(signed.content, request.signer, allowed)
     return Reply(
         status,
-        attributes.read_number(info, constants.OID_FAIL_INFO, "failInfo", FailInfo),
+        attributes.read_fail_info(info),
         attributes.read_text(info, constants.OID_FAIL_INFO_TEXT, "failInfoText"),
         attributes.read_hresult(info),
         certificates,

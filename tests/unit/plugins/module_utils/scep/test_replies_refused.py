@@ -135,7 +135,11 @@ WRONG: dict[str, tuple[Callable[[], bytes], type[ScepError], str]] = {
         BadRequest,
         "2 values",
     ),
-    "failInfo 9": (lambda: attribute(forge.FAIL_INFO, asn1.printable("9"), status=2), BadRequest, "failInfo"),
+    "two failInfos": (
+        lambda: attribute(forge.FAIL_INFO, asn1.printable("1"), asn1.printable("2"), status=2),
+        BadRequest,
+        "2 values",
+    ),
     "SUCCESS without content": (lambda: forged(content=None), ReplyError, "no content"),
     "SUCCESS with empty content": (lambda: forged(content=b""), ReplyError, "no content"),
     "SUCCESS with one zero octet": (lambda: forged(content=b"\0"), DecodeError, ""),
@@ -257,3 +261,9 @@ def test_fail_info_text_is_for_people(value: bytes, text: str) -> None:
 def test_a_failure_without_fail_info() -> None:
     reply = opened(forged(2))
     assert (reply.status, reply.fail_info) == (PkiStatus.FAILURE, None)
+
+
+@pytest.mark.parametrize("value", ["9", "-1", "", "\u0665", "x" * 30])
+def test_a_failure_is_one_whatever_its_fail_info(value: str) -> None:
+    reply = opened(attribute(forge.FAIL_INFO, asn1.utf8(value), status=2))
+    assert (reply.status, reply.fail_info) == (PkiStatus.FAILURE, value.encode().decode("latin-1")[:20])
