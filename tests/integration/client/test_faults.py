@@ -34,7 +34,7 @@ CERTIFICATE: dict[str, tuple[list[str], str | None]] = {
         REFUSED
         + "0x80094800 (CERTSRV_E_UNSUPPORTED_CERT_TYPE: the CA does not issue the template that was asked for).",
     ),
-    "ca-unreachable": ([], REFUSED + "0x80004005 (E_FAIL: an error that Microsoft gives no more exact code)."),
+    "ca-unreachable": ([], REFUSED + "0x800706BA (RPC_S_SERVER_UNAVAILABLE: NDES does not reach the CA)."),
     "password-expired": (
         [],
         REFUSED + "0x80070490 (ERROR_NOT_FOUND: NDES did not find what it looked for). Cause: usually"

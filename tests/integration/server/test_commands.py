@@ -128,6 +128,8 @@ def test_every_command_under_load(state: Path, tmp_path: Path, do: Do, url: Call
             ("fault", "list"),
             ("fault", "clear"),
             ("fault", "apply", "[]"),
+            ("log", "set", "--events", "on", "--mscep", "on"),
+            ("log", "show"),
         ]
         for line in lines:
             do(*line)

@@ -84,11 +84,15 @@ def test_role(ansible_playbook: Path, tmp_path: Path) -> None:
         assert play() == 0
         assert pid() == first, "an unchanged server goes on"
 
-        faults = {"scep_server_faults": [{"name": "http-503", "count": 1, "only": "GetCACaps"}]}
-        assert play(**faults) == 1
+        faults = [{"name": "http-503", "count": 1, "only": "GetCACaps"}]
+        wanted = {"scep_server_faults": faults, "scep_server_logs": {"events": True, "mscep": None}}
+        assert play(**wanted) == 2
         caps = [requests.get(f"{facts['url']}?operation=GetCACaps", timeout=10).status_code for _number in range(2)]
+        requests.get(f"{facts['url']}?operation=nothing", timeout=10)
         assert caps == [503, 200] and pid() == first, "the server that runs takes notice"
-        assert play(**faults) == 0, "what the list asks for has happened"
+        (event,) = map(json.loads, (home / "state" / "log" / "ndes-events.jsonl").read_text().splitlines())
+        assert event["id"] == 16 and not (home / "state" / "log" / "mscep.log").exists()
+        assert play(**wanted) == 0, "what the list asks for has happened, and the log is switched"
 
         assert play(scep_server_settings={"ca_subject": "CN=Role Test CA", "workers": 1, "otp_minutes": 5}) > 0
         assert pid() != first, "new settings need a new start"

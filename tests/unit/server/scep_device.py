@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ from scep_server.authority import Authority
 from scep_server.certificate import serial_text
 from scep_server.faults.table import with_faults
 from scep_server.ndes.admin import open_pages
+from scep_server.ndes.logs import Logs
 from scep_server.server import open_server
 from scep_server.settings import parse, read_values
 from scep_server.store import epoch
@@ -143,7 +144,7 @@ class Bench:
     def __init__(self, state: Path, clock: Clock, **settings: Any) -> None:
         self.state, self.clock = state, clock
         opened = open_server(state, settings=parse(read_values(state) | settings), clock=clock)
-        self.server = with_faults(opened, state)
+        self.server = with_faults(replace(opened, logs=Logs(state, opened.settings)), state)
         self.application = Application(self.server, open_pages(state, self.server.settings))
 
     @property

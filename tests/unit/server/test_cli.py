@@ -31,6 +31,7 @@ People = Callable[..., tuple[int, list[str], str]]
 
 # A line for each command that opens the state, with what it needs.
 FAULTS = (("fault", "set", "http-503"), ("fault", "clear"), ("fault", "list"), ("fault", "apply", "[]"))
+LOGS = (("log", "set", "--events", "on"), ("log", "show"))
 COMMANDS = (
     ("config", "show"),
     ("config", "check"),
@@ -51,8 +52,9 @@ COMMANDS = (
     ("ca", "rollover"),
     ("crl",),
     *FAULTS,
+    *LOGS,
 )
-WITHOUT_DATABASE = (("config", "show"), ("ca", "show"), ("ca", "rollover"), *FAULTS)
+WITHOUT_DATABASE = (("config", "show"), ("ca", "show"), ("ca", "rollover"), *FAULTS, *LOGS)
 WITHOUT_SETTINGS = (("ca", "show"), *FAULTS)
 READING_ONLY = (("init",), ("certificates", "list"))
 

@@ -12,6 +12,8 @@ from scep_server import cli
 from scep_server.commands import Command
 from scep_server.faults.active import Wanted
 from scep_server.faults.table import EVERYTHING, TABLE
+from scep_server.ndes import events
+from scep_server.ndes.logs import FILES
 from scep_server.settings import table
 from support import settings_page
 
@@ -73,3 +75,13 @@ def test_the_role_and_the_guide_have_every_fault() -> None:
     assert set(options) == set(Wanted.__dataclass_fields__)
     section = settings_page.PAGE.read_text(encoding="utf-8").partition("| Fault |")[2].partition("\n\n")[0]
     assert _ROW.findall(section) == list(TABLE)
+
+
+def test_the_role_and_the_guide_have_every_log_and_event() -> None:
+    specification = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
+    options = specification["argument_specs"]["main"]["options"]["scep_server_logs"]["options"]
+    assert list(options) == list(FILES)
+    section = settings_page.PAGE.read_text(encoding="utf-8").partition("| Id | Level |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `(\d+)` \| (\w+) \|", section, re.MULTILINE) == [
+        (str(event.value), row.level) for event, row in events.TABLE.items()
+    ]

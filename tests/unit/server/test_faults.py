@@ -71,7 +71,7 @@ BY_HTTP: dict[str, tuple[int, set[str], bytes]] = {
 # Fault -> HRESULT, and whether the password is used up
 REFUSED = {
     "template-not-published": (0x80094800, True),
-    "ca-unreachable": (0x80004005, True),
+    "ca-unreachable": (0x800706BA, True),
     "password-expired": (0x80070490, False),
 }
 OTHER_TESTS = {"dropped", "slow", "cache-full", "pending-forever", "wrong-subject"}

@@ -91,7 +91,7 @@ class Application:
 
     def _answer(self, environ: Environ) -> Answer:
         server = self._server.at_this_moment(client_of(environ))
-        return server.faults.around(Place.HTTP, self._found)(server, environ)
+        return server.journal.around(server.faults.around(Place.HTTP, self._found))(server, environ)
 
     def _found(self, server: Server, environ: Environ) -> Answer:
         method = environ["REQUEST_METHOD"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.csr import CertificateRequest
@@ -31,11 +31,12 @@ _EMPTY = {"absent": None, "empty": b"", "zero": b"\0"}
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request that was opened, from whom it came, and when."""
+    """A request that was opened, from whom it came, and when. `records`: what was to be written of it to the audit."""
 
     incoming: IncomingRequest
     client: str
     now: dt.datetime
+    records: list[Record] = field(default_factory=list)
 
     @property
     def header(self) -> RequestHeader:
@@ -44,7 +45,9 @@ class Call:
 
     def record(self, outcome: str, **values: Any) -> Record:
         """The audit line of this call."""
-        return record(self.header, self.client, self.now, outcome, **values)
+        line = record(self.header, self.client, self.now, outcome, **values)
+        self.records.append(line)
+        return line
 
     def success(self, server: Server, certificates: Sequence[x509.Certificate], crl: bytes | None = None) -> bytes:
         """A CertRep SUCCESS with the cipher of the request, unless it is too weak to answer with."""

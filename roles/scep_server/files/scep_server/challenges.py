@@ -12,6 +12,7 @@ import datetime as dt
 import hmac
 import secrets
 from collections.abc import Callable
+from typing import Any
 
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo
 from cryptography.exceptions import InvalidTag
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from .errors import ERROR_NOT_FOUND, TRUST_E_CERT_SIGNATURE, Refusal, ServerError, StateError, TooManyPasswords
 from .faults.active import Place
+from .ndes.events import Event
 from .server import Server
 from .store import epoch
 
@@ -126,7 +128,8 @@ def _unseal(otp_key: bytes, kind: str, sealed: str) -> str:
     except (ValueError, InvalidTag):
         raise StateError(
             f"The {kind} challenge password in the database cannot be decrypted with the key of this state folder: "
-            "set it anew with 'challenge set'."
+            "set it anew with 'challenge set'.",
+            Event.NO_STATIC_PASSWORD,
         ) from None
 
 
@@ -156,9 +159,9 @@ def _reusable(server: Server, password: str | None, _now: dt.datetime) -> None:
         expected = reusable(server)
     except StateError as error:
         text = "The server has no challenge password yet that a request could have."
-        raise Refusal(FailInfo.BAD_REQUEST, text, reason=str(error)) from None
+        raise Refusal(FailInfo.BAD_REQUEST, text, reason=str(error), event=error.event) from None
     if not hmac.compare_digest(offered, expected.encode()):
-        raise Refusal(FailInfo.BAD_REQUEST, "The challenge password is wrong.", hresult=ERROR_NOT_FOUND)
+        raise _not_valid("The challenge password is wrong.")
 
 
 def _none(_server: Server, _password: str | None, _now: dt.datetime) -> None:
@@ -169,7 +172,7 @@ def given(password: str | None) -> str:
     """The password of a request. Raises Refusal when it has none."""
     if not password:
         text = "The request has no challenge password, and one is needed here."
-        raise Refusal(FailInfo.BAD_REQUEST, text, hresult=TRUST_E_CERT_SIGNATURE)
+        raise _not_valid(text, hresult=TRUST_E_CERT_SIGNATURE)
     return password
 
 
@@ -188,7 +191,11 @@ def lost(challenge_id: int | None) -> Refusal:
 
 def rejected(reason: str, challenge_id: int | None = None) -> Refusal:
     """A password is not valid; only the audit is told why."""
-    return Refusal(FailInfo.BAD_REQUEST, _REJECTED, reason=reason, challenge_id=challenge_id, hresult=ERROR_NOT_FOUND)
+    return _not_valid(_REJECTED, reason=reason, challenge_id=challenge_id)
+
+
+def _not_valid(text: str, *, hresult: int = ERROR_NOT_FOUND, **more: Any) -> Refusal:
+    return Refusal(FailInfo.BAD_REQUEST, text, hresult=hresult, event=Event.NO_CHALLENGE, **more)
 
 
 def forget_unused(server: Server) -> int:

@@ -21,11 +21,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from . import __version__
-from .commands import Outcome, ca, certificates, faults, folder, passwords, requests, running, setup
+from .commands import Outcome, ca, certificates, faults, folder, logs, passwords, requests, running, setup
 from .errors import ServerError, one_line
 
 COMMANDS = tuple(
-    command for module in (setup, running, passwords, requests, certificates, ca, faults) for command in module.COMMANDS
+    command
+    for module in (setup, running, passwords, requests, certificates, ca, faults, logs)
+    for command in module.COMMANDS
 )
 _GROUPS = {
     "config": "the settings",
@@ -35,6 +37,7 @@ _GROUPS = {
     "certificates": "what was issued",
     "ca": "the CA",
     "fault": "faults on demand",
+    "log": "the logs that are like those of NDES",
 }
 FAILED, WRONG_COMMAND_LINE, INTERRUPTED = 1, 2, 130
 

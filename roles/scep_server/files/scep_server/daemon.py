@@ -28,7 +28,7 @@ def start(state: Path, settings: Settings, pid_file: Path, log_file: Path) -> tu
     """
     if (pid := pidfile.running(pid_file)) is not None:
         raise ServerError(f"A server is running already (pid {pid}, {pid_file}).")
-    serve.check(state, settings)
+    serve.check_to_start(state, settings)
     log_from = log_file.stat().st_size if log_file.exists() else 0
     reading, writing = os.pipe()
     sys.stdout.flush()

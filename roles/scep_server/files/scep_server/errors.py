@@ -8,19 +8,30 @@ from __future__ import annotations
 
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo
 
+from .ndes.events import Event
+
 # HRESULTs, by the names in Microsoft's headers.
 E_FAIL = 0x80004005
 E_INVALIDARG = 0x80070057
+RPC_S_SERVER_UNAVAILABLE = 0x800706BA
 ERROR_NOT_FOUND = 0x80070490
 TRUST_E_CERT_SIGNATURE = 0x80096004
 CERTSRV_E_BAD_REQUESTSUBJECT = 0x80094001
+CERTSRV_E_TEMPLATE_DENIED = 0x80094012
 CERTSRV_E_ADMIN_DENIED_REQUEST = 0x80094014
 CERTSRV_E_UNSUPPORTED_CERT_TYPE = 0x80094800
 CERTSRV_E_KEY_LENGTH = 0x80094811
 
 
 class ServerError(Exception):
-    """Something that the person who runs the server has to know; the command line prints it and exits with 1."""
+    """Something that the person who runs the server has to know; the command line prints it and exits with 1.
+
+    `event` is what NDES would log of it, besides that it cannot start.
+    """
+
+    def __init__(self, text: str, event: Event | None = None) -> None:
+        super().__init__(text)
+        self.event = event
 
 
 class SettingsError(ServerError):
@@ -50,7 +61,7 @@ class LoginRefused(Exception):
 class Refusal(Exception):
     """A request is refused: `fail_info` and `text` go to the client, `reason` (by default the text) to the audit.
 
-    `hresult` is what NDES says where it would refuse the same, as far as that is known.
+    `hresult` is what NDES says where it would refuse the same, `event` what it logs, as far as that is known.
     """
 
     def __init__(
@@ -61,6 +72,7 @@ class Refusal(Exception):
         reason: str | None = None,
         challenge_id: int | None = None,
         hresult: int = E_FAIL,
+        event: Event | None = None,
     ) -> None:
         super().__init__(text)
         self.fail_info = fail_info
@@ -68,6 +80,7 @@ class Refusal(Exception):
         self.reason = reason or text
         self.challenge_id = challenge_id
         self.hresult = hresult
+        self.event = event
 
 
 def one_line(cause: object) -> str:

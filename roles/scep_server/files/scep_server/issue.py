@@ -26,6 +26,7 @@ from .call import Call, key_digest, public_key_digest, subject_text, waits
 from .certificate import new_serial, serial_text
 from .errors import CERTSRV_E_ADMIN_DENIED_REQUEST, CERTSRV_E_KEY_LENGTH, CERTSRV_E_UNSUPPORTED_CERT_TYPE, Refusal
 from .faults.active import Place
+from .ndes.events import Event
 from .policy import certificate_builder
 from .server import Server
 from .store import epoch
@@ -101,7 +102,7 @@ def _first(server: Server, call: Call, csr: CertificateRequest, key: Key, genera
     try:
         return server.faults.around(Place.DECISION, answer)(server, call, csr, asked)
     except Refusal as refusal:
-        refusal.challenge_id = granted.challenge_id
+        refusal.challenge_id, refusal.event = granted.challenge_id, refusal.event or Event.NOT_SUBMITTED
         raise
 
 
@@ -220,7 +221,7 @@ def again(server: Server, call: Call, earlier: Issued | Waiting, csr: Certificat
         return answer
     if earlier.state == DENIED:
         text = f"The request was denied: {earlier.reason or 'no reason was given'}."
-        raise Refusal(FailInfo.BAD_REQUEST, text, hresult=CERTSRV_E_ADMIN_DENIED_REQUEST)
+        raise Refusal(FailInfo.BAD_REQUEST, text, hresult=CERTSRV_E_ADMIN_DENIED_REQUEST, event=Event.NOT_SUBMITTED)
     answer = waits(server, call.header)
     server.store.audit.add(call.record("waiting", subject=subject))
     return answer

@@ -30,9 +30,11 @@ from . import crl
 from .authority import Authority
 from .call import Call, key_digest, record, refused, subject_text
 from .certificate import serial_text
-from .errors import CERTSRV_E_KEY_LENGTH, E_FAIL, E_INVALIDARG, Refusal, Unavailable
+from .errors import CERTSRV_E_KEY_LENGTH, E_INVALIDARG, Refusal, Unavailable
 from .faults.active import Place
 from .issue import again, enroll
+from .ndes import events
+from .ndes.events import Event
 from .server import Server
 from .store import epoch
 from .store.audit import Record, printable
@@ -107,12 +109,14 @@ def _pki_operation(server: Server, asked: Asked) -> Answer:
         if error.request is None:
             _record_malformed(server, asked, error)
             raise
-        body = _refuse(server, asked, error.request, _as_refusal(error), "")
+        body = _refuse(server, asked, error.request, _as_refusal(error, events.of_message(error)), "")
         return Answer(body, CONTENT_TYPES["pki_message"])
     call = Call(incoming, asked.client, asked.now)
+    server.journal.opened(incoming)
     try:
         with server.store.database.held():
             body = server.faults.around(Place.MESSAGE, HANDLERS[incoming.kind])(server, call)
+        server.journal.answered(call.records)
     except (Refusal, MessageError) as error:
         refusal = error if isinstance(error, Refusal) else _as_refusal(error)
         subject = "" if incoming.csr is None else subject_text(incoming.csr)
@@ -122,14 +126,16 @@ def _pki_operation(server: Server, asked: Asked) -> Answer:
 
 def _record_malformed(server: Server, asked: Asked, error: Exception) -> None:
     server.store.audit.add(Record(epoch(asked.now), asked.client, "", "", "malformed", reason=str(error)))
+    server.journal.malformed(error)
 
 
-def _as_refusal(error: MessageError) -> Refusal:
+def _as_refusal(error: MessageError, event: Event | None = None) -> Refusal:
     """Some errors tell a client less than they know: the cause is for the log and the audit."""
     fail_info = error.fail_info if error.fail_info is not None else FailInfo.BAD_REQUEST
     reason = f"{error} ({error.__cause__})" if error.__cause__ is not None else str(error)
-    hresult = CERTSRV_E_KEY_LENGTH if isinstance(error, BadKeySize) else E_FAIL
-    return Refusal(fail_info, str(error), reason=reason, hresult=hresult)
+    if isinstance(error, BadKeySize):
+        return Refusal(fail_info, str(error), reason=reason, hresult=CERTSRV_E_KEY_LENGTH, event=Event.NOT_SUBMITTED)
+    return Refusal(fail_info, str(error), reason=reason, event=event)
 
 
 def _refuse(server: Server, asked: Asked, header: RequestHeader, refusal: Refusal, subject: str) -> bytes:
@@ -142,6 +148,7 @@ def _refuse(server: Server, asked: Asked, header: RequestHeader, refusal: Refusa
     )
     used_up = refusal.challenge_id if server.settings.challenge_used_up == "match" else None
     server.store.answers.refuse(used_up, line)
+    server.journal.refused(header, refusal)
     return refused(server, header, refusal)
 
 

@@ -17,13 +17,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import valid_at
 from gunicorn.app.base import BaseApplication
 
-from . import authority, challenges
+from . import authority, challenges, pki
 from .app import Application
 from .errors import ServerError, StateError
 from .faults.table import with_faults
 from .ndes.admin import open_pages
+from .ndes.events import Event
+from .ndes.logs import Logs
 from .pidfile import PidFile
 from .server import open_server, utc_now
 from .setting_checks import split_address
@@ -61,6 +64,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
             "control_socket_disable": True,
             "proc_name": "scep-server",
             "loglevel": "warning",
+            "when_ready": lambda _master: Logs(self._state, self._settings).now().report(Event.STARTED),
             "post_worker_init": self._worker_is_ready,
         }
         if settings.tls_certificate:
@@ -71,6 +75,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
 
     def load(self) -> Application:
         server = open_server(self._state, settings=self._settings, check_database=False)
+        server = dataclasses.replace(server, logs=Logs(self._state, self._settings))
         return Application(with_faults(server, self._state), open_pages(self._state, self._settings))
 
     def _worker_is_ready(self, worker: Any) -> None:
@@ -106,8 +111,10 @@ def check(state: Path, settings: Settings, *, address: bool = True) -> None:
     finally:
         server.store.close()
     open_pages(state, settings)
-    if (objection := authority.expired(server.authority, utc_now())) is not None:
-        raise StateError(objection)
+    now = utc_now()
+    if (objection := authority.expired(server.authority, now)) is not None:
+        ca_is_valid = valid_at(server.authority.ca.certificate, now)
+        raise StateError(objection, Event.NO_RA_CERTIFICATE if ca_is_valid else None)
     if address:
         _check_address(settings)
     if settings.tls_certificate:
@@ -117,6 +124,16 @@ def check(state: Path, settings: Settings, *, address: bool = True) -> None:
             context.load_cert_chain(certificate, key, password=_no_password)
         except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
             raise ServerError(f"TLS cannot start with {certificate} and {key}: {error}.") from None
+
+
+def check_to_start(state: Path, settings: Settings) -> None:
+    """The same for a server that is to serve now: what keeps it from that is an event."""
+    try:
+        check(state, settings)
+    except ServerError as error:
+        if pki.is_initialised(state):
+            Logs(state, settings).now().not_started(str(error), error.event)
+        raise
 
 
 def _tls_files(state: Path, settings: Settings) -> tuple[Path, Path]:
@@ -164,16 +181,20 @@ def run(state: Path, settings: Settings, pid_file: Path, ready: int | None = Non
     master = os.getpid()
     held = PidFile(pid_file)
     held.acquire()
+    logs = Logs(state, settings)
     log.info("a SCEP server for reference and for tests, not a production CA; state in %s", state)
     try:
-        check(state, settings)
+        check_to_start(state, settings)
         _begin(state, settings)
         _Gunicorn(state, settings, ready).run()
     except SystemExit as end:
         if os.getpid() != master:
             raise
         if end.code not in (0, None):
-            raise ServerError(f"The server ended with status {end.code}; its log says why.") from None
+            text = f"The server ended with status {end.code}; its log says why."
+            logs.now().not_started(text)
+            raise ServerError(text) from None
+        logs.now().report(Event.STOPPED)
     finally:
         if os.getpid() == master:  # the workers leave by this way too
             held.release()

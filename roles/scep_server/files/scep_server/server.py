@@ -18,6 +18,8 @@ from . import settings as settings_module
 from .authority import Authority
 from .faults.active import NO_FAULTS, FaultFile, Faults
 from .ndes import templates
+from .ndes.journal import SILENT, Journal
+from .ndes.logs import Logs
 from .pki import Held, Keys, Pki
 from .settings import Settings
 from .store import Store, open_store
@@ -42,12 +44,22 @@ class Server:
     faults: Faults = NO_FAULTS
     fault_file: FaultFile | None = None
     template: str = ""
+    journal: Journal = SILENT
+    logs: Logs | None = None
 
     def at_this_moment(self, client: str = "") -> Server:
-        """The same server, which another command does not change while a request is answered: its CAs and faults."""
+        """The same server, which no command changes while a request is answered: its CAs, its faults, its logs."""
         faults = NO_FAULTS if self.fault_file is None else self.fault_file.now(client)
+        journal = SILENT if self.logs is None else self.logs.now(client)
         return Server(
-            self.settings, Held(self.keys.pki()), self.store, self.allowed, self.clock, faults, template=self.template
+            self.settings,
+            Held(self.keys.pki()),
+            self.store,
+            self.allowed,
+            self.clock,
+            faults,
+            template=self.template,
+            journal=journal,
         )
 
     def for_request(self, csr: CertificateRequest) -> Server:
@@ -56,7 +68,16 @@ class Server:
             return self
         name = templates.chosen(self.settings, csr)
         settings = self.settings.of_template[name]
-        return Server(settings, self.keys, self.store, self.allowed, self.clock, self.faults, template=name)
+        return Server(
+            settings,
+            self.keys,
+            self.store,
+            self.allowed,
+            self.clock,
+            self.faults,
+            template=name,
+            journal=self.journal,
+        )
 
     @property
     def pki(self) -> Pki:

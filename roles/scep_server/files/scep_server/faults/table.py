@@ -26,9 +26,10 @@ from cryptography import x509
 from .. import challenges
 from ..app import BODY_COMPLETE, Environ, HttpError
 from ..call import Call, subject_text
-from ..errors import CERTSRV_E_UNSUPPORTED_CERT_TYPE, E_FAIL, Refusal, ServerError
+from ..errors import CERTSRV_E_UNSUPPORTED_CERT_TYPE, RPC_S_SERVER_UNAVAILABLE, Refusal, ServerError
 from ..issue import wait
 from ..ndes import pages
+from ..ndes.events import Event
 from ..ndes.gate import CONNECTION
 from ..operations import OPERATIONS, Answer
 from ..server import Server
@@ -81,9 +82,25 @@ def _http(error: Callable[[], HttpError]) -> Act:
     return act
 
 
-def _refused(text: str, hresult: int) -> Act:
+def _by_a_fault(active: Active) -> str:
+    return f"(fault {active.name})"
+
+
+def _not_started(active: Active, _normal: Act, server: Server, _environ: Environ) -> NoReturn:
+    server.journal.not_started(_by_a_fault(active), Event.NO_RA_CERTIFICATE)
+    raise _internal_error()
+
+
+def _fails_inside(active: Active, _normal: Act, server: Server, environ: Environ) -> NoReturn:
+    if kind_of(environ) == "GetCACert":
+        server.journal.report(Event.NO_CA_CERTIFICATES, _by_a_fault(active))
+    raise _internal_error()
+
+
+def _refused(text: str, hresult: int, event: Event | None = None) -> Act:
     def act(active: Active, _normal: Act, *_arguments: Any) -> NoReturn:
-        raise Refusal(FailInfo.BAD_REQUEST, text, reason=f"{text} (fault {active.name})", hresult=hresult)
+        reason = f"{text} {_by_a_fault(active)}"
+        raise Refusal(FailInfo.BAD_REQUEST, text, reason=reason, hresult=hresult, event=event)
 
     return act
 
@@ -128,7 +145,7 @@ def _cache_full(_active: Active, _normal: Act, server: Server, style: pages.Styl
 
 def _expired(active: Active, _normal: Act, _server: Server, password: str | None, _now: Any) -> NoReturn:
     challenges.given(password)
-    raise challenges.rejected(f"challenge password expired (fault {active.name})")
+    raise challenges.rejected(f"challenge password expired {_by_a_fault(active)}")
 
 
 def _pending(
@@ -145,7 +162,7 @@ def _wrong_subject(
 
 
 _NO_TEMPLATE = _refused("The CA does not issue the template.", CERTSRV_E_UNSUPPORTED_CERT_TYPE)
-_NO_CA = _refused("The CA cannot be reached.", E_FAIL)
+_NO_CA = "The CA cannot be reached.", RPC_S_SERVER_UNAVAILABLE
 
 # The later ones are around the earlier ones: an answer that is a fault may be slow, too.
 TABLE: dict[str, Fault] = {
@@ -154,8 +171,11 @@ TABLE: dict[str, Fault] = {
         {Place.DECISION: Strike(_NO_TEMPLATE)},
     ),
     "ca-unreachable": Fault(
-        "what the CA is needed for is refused with 0x80004005; its certificates and capabilities are still told",
-        {Place.DECISION: Strike(_NO_CA), Place.MESSAGE: Strike(_NO_CA, _asks_the_ca)},
+        "what the CA is needed for is refused with 0x800706BA; its certificates and capabilities are still told",
+        {
+            Place.DECISION: Strike(_refused(*_NO_CA)),
+            Place.MESSAGE: Strike(_refused(*_NO_CA, Event.NO_INFORMATION), _asks_the_ca),
+        },
     ),
     "password-expired": Fault(
         "each challenge password is refused as one that has expired, with 0x80070490",
@@ -180,11 +200,11 @@ TABLE: dict[str, Fault] = {
     ),
     "ra-expired": Fault(
         "HTTP 500 for everything, as NDES does not start with RA certificates that are out of date",
-        {Place.HTTP: Strike(_http(_internal_error), _at(*EVERYTHING))},
+        {Place.HTTP: Strike(_not_started, _at(*EVERYTHING))},
     ),
     "http-500": Fault(
         "HTTP 500",
-        {Place.HTTP: Strike(_http(_internal_error), _at(*EVERYTHING))},
+        {Place.HTTP: Strike(_fails_inside, _at(*EVERYTHING))},
         EVERYTHING,
     ),
     "http-503": Fault(

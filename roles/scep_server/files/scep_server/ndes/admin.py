@@ -26,6 +26,7 @@ from ..store.audit import printable
 from . import pages, templates
 from .acceptors import LOGINS, Given, Login
 from .epa import Protection
+from .events import Event
 from .gate import Admitted, Gate
 from .pages import Style
 
@@ -70,7 +71,8 @@ class Pages:
         admitted = self._admit(environ)
         headers: Headers = (*admitted.headers, _NOT_KEPT)
         if (objection := templates.objection(server.settings, admitted.user)) is not None:
-            log.info("%s: no password for %s, %s", client_of(environ), printable(admitted.user), objection)
+            log.info("%s: no password for %s, %s", client_of(environ), printable(admitted.user), objection.text)
+            server.journal.report(Event.NO_PERMISSION, f"{admitted.user}, {objection.text}.", objection.hresult)
             return Answer(pages.no_permission(self._style), pages.CONTENT_TYPE, headers)
         certificate = server.authority.ca.certificate.public_bytes(Encoding.DER)
         says = server.faults.around(Place.PAGE, _MODES[server.settings.challenge])

@@ -151,6 +151,34 @@ class Switches:
         metadata=told("Octets of a password that the server makes; it has two digits for each.", between(4, 64)),
     )
 
+    event_log: bool = field(
+        default=False,
+        metadata=told(
+            "Whether events are written to log/ndes-events.jsonl; 'log set' switches it while the server runs."
+        ),
+    )
+    mscep_log: bool = field(
+        default=False,
+        metadata=told(
+            "Whether log/mscep.log tells line by line what becomes of each request; 'log set' switches it while the "
+            "server runs."
+        ),
+    )
+    log_megabytes: int = field(
+        default=10,
+        metadata=told(
+            "Megabytes after which each of these two begins anew; the one before stays beside it, with .1 at the end "
+            "of its name.",
+            between(1, 10000),
+        ),
+    )
+    event_31_swapped: bool = field(
+        default=False,
+        metadata=told(
+            "Whether event 31 has its text in ErrorCode and its number in ErrorMessage, as that of NDES has."
+        ),
+    )
+
     templates: dict[str, dict[str, Any]] = field(
         default_factory=dict,
         metadata=told(
@@ -215,6 +243,8 @@ PROFILES: dict[str, dict[str, Any]] = {
         "usages_not_given": "leave_out",
         "windows_sids": ("uri",),
         "admin_page": True,
+        "event_log": True,
+        "event_31_swapped": True,
         # the template of the installation, as settings: so each of them counts that is given
         "templates": {DEFAULT_TEMPLATE: {}},
         "certificate_days": 730,

@@ -9,9 +9,12 @@ NDES decides by the key usage in the request which of the three templates of its
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.csr import CertificateRequest
 from cryptography import x509
 
+from ..errors import CERTSRV_E_TEMPLATE_DENIED, CERTSRV_E_UNSUPPORTED_CERT_TYPE
 from ..settings import Settings
 from .users import same
 
@@ -30,17 +33,25 @@ def chosen(settings: Settings, csr: CertificateRequest) -> str:
     return name
 
 
-def objection(settings: Settings, user: str) -> str | None:
+@dataclass(frozen=True)
+class Objection:
+    """Why somebody gets no password; `hresult` is what the CA says of whoever enrols all the same."""
+
+    text: str
+    hresult: int
+
+
+def objection(settings: Settings, user: str) -> Objection | None:
     """Why a user gets no password: NDES wants each of its templates published, and the right to enroll on it."""
     if not settings.templates:
         return _objection(settings, user, "")
     found = (_objection(own, user, f" on the template {name}") for name, own in settings.of_template.items())
-    return next((text for text in found if text is not None), None)
+    return next((one for one in found if one is not None), None)
 
 
-def _objection(settings: Settings, user: str, where: str) -> str | None:
+def _objection(settings: Settings, user: str, where: str) -> Objection | None:
     if not settings.published:
-        return f"as nobody can enroll{where} (setting published)"
+        return Objection(f"as nobody can enroll{where} (setting published)", CERTSRV_E_UNSUPPORTED_CERT_TYPE)
     if settings.admin_users and not any(same(user, name) for name in settings.admin_users):
-        return f"who has no right to enroll{where} (setting admin_users)"
+        return Objection(f"who has no right to enroll{where} (setting admin_users)", CERTSRV_E_TEMPLATE_DENIED)
     return None
