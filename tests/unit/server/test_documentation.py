@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from scep_server.faults.active import Wanted
 from scep_server.faults.table import EVERYTHING, TABLE
 from scep_server.ndes import events
 from scep_server.ndes.logs import FILES
+from scep_server.ndes.switches import MSCEP, OF_TEMPLATES, Switches
 from scep_server.settings import table
 from support import settings_page
 
@@ -75,6 +77,16 @@ def test_the_role_and_the_guide_have_every_fault() -> None:
     assert set(options) == set(Wanted.__dataclass_fields__)
     section = settings_page.PAGE.read_text(encoding="utf-8").partition("| Fault |")[2].partition("\n\n")[0]
     assert _ROW.findall(section) == list(TABLE)
+
+
+def test_how_faithful_it_is_is_said_of_every_switch_and_fault() -> None:
+    page = (settings_page.PAGE.parent / "faithful.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| ")]
+    cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in rows]
+    assert all(len(row) in (3, 4) and row[-1] for row in cells), "each says how sure it is"
+    told = set(re.findall(r"`([A-Za-z0-9_-]+)`", "\n".join(rows)))
+    switches = {entry.name for entry in dataclasses.fields(Switches)} - {"profile"}
+    assert {*switches, *OF_TEMPLATES, *MSCEP, *TABLE} - told == set()
 
 
 def test_the_role_and_the_guide_have_every_log_and_event() -> None:
