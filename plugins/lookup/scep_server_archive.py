@@ -56,6 +56,7 @@ _SOURCES = (
     ("plugins/module_utils/ndes/binding.py", _NAMESPACE + "plugins/module_utils/ndes/binding.py"),
     ("plugins/module_utils/_deps.py", _NAMESPACE + "plugins/module_utils/_deps.py"),
 )
+_SUFFIXES = (".py", ".html", ".css")
 _MAIN = b"from scep_server.cli import main\n\nraise SystemExit(main())\n"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a ZIP archive can name
 
@@ -67,8 +68,9 @@ def _sources() -> Iterator[tuple[str, bytes]]:
         if path.is_file():
             yield name, path.read_bytes()
         else:
-            for file in path.rglob("*.py"):
-                yield f"{name}/{file.relative_to(path).as_posix()}", file.read_bytes()
+            for file in path.rglob("*"):
+                if file.suffix in _SUFFIXES:
+                    yield f"{name}/{file.relative_to(path).as_posix()}", file.read_bytes()
 
 
 def _packages(names: list[str]) -> set[str]:

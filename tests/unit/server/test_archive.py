@@ -30,7 +30,7 @@ def test_same_sources_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             shutil.copytree(original, copy / source, copy_function=shutil.copyfile)
         else:
             shutil.copyfile(original, copy / source)
-    for number, path in enumerate(sorted(copy.rglob("*.py"))):
+    for number, path in enumerate(sorted(path for path in copy.rglob("*") if path.is_file())):
         os.utime(path, (number, number))
         path.chmod(0o600)
     (copy / archive._SOURCES[0][0] / "__pycache__").mkdir(exist_ok=True)
@@ -44,7 +44,7 @@ def test_content(tmp_path: Path) -> None:
     path.write_bytes(archive.build())
     with zipfile.ZipFile(path) as packed:
         names = packed.namelist()
-    assert names == sorted(names) and all(name.endswith(".py") for name in names)
+    assert names == sorted(names) and {Path(name).suffix for name in names} == {".py", ".html", ".css"}
     scep = "ansible_collections/netcert/ndes/plugins/module_utils/scep/"
     assert {
         "__main__.py",
@@ -52,6 +52,7 @@ def test_content(tmp_path: Path) -> None:
         scep + "cms.py",
         scep + "failures.py",
         "scep_server/ndes/admin.py",
+        "scep_server/people/page.html",
         scep + "__init__.py",
     } <= set(names)
     assert not [name for name in names if "enrollment" in name]
@@ -63,6 +64,19 @@ def test_it_runs(tmp_path: Path) -> None:
     command = [sys.executable, "-I", str(path), "--version"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "scep-server 0.1.0\n"), done.stderr
+
+
+def test_the_page_for_people_is_in_it(tmp_path: Path) -> None:
+    """With the files that are no Python."""
+    path = tmp_path / "server.pyz"
+    path.write_bytes(archive.build())
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from scep_server.people import render; "
+        "print(render.__file__, len(render.html('message.html', title='x', text='x').body))"
+    )
+    command = [sys.executable, "-I", "-c", program, str(path)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and done.stdout.startswith(str(path)), done.stderr
 
 
 def test_the_lookup_writes_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,8 @@ Headers = tuple[tuple[str, str], ...]
 
 BODY_COMPLETE = "scep_server.body_complete"
 """Key of a function in the environ, called when nothing more is expected from the client."""
+ADDED_HEADERS = "scep_server.added_headers"
+"""Key in the environ of headers that the answer gets, whatever it becomes."""
 
 _CLOSE = ("Connection", "close")
 
@@ -86,7 +88,8 @@ class Application:
             answer = _line("The server could not handle this request; its log says why.")
         named = (("Content-Type", answer.content_type),) if answer.content_type else ()
         length = ("Content-Length", str(len(answer.body)))
-        start_response(f"{status.value} {status.phrase}", [*named, length, *headers])
+        added = environ.get(ADDED_HEADERS, ())
+        start_response(f"{status.value} {status.phrase}", [*named, length, *headers, *added])
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
 
     def _answer(self, environ: Environ) -> Answer:
@@ -106,8 +109,7 @@ class Application:
                 return _crl_of(server, page)
         query, operation = _operation(query_string, method)
         message = _message(environ, method, query) if operation.takes_message else b""
-        if (body_complete := environ.get(BODY_COMPLETE)) is not None:
-            body_complete()
+        expect_no_more(environ)
         return operation.answer(server, Asked(message, client_of(environ), server.clock()))
 
 
@@ -130,31 +132,40 @@ def _message(environ: Environ, method: str, query: Query) -> bytes:
         if not query.message:
             raise HttpError(HTTPStatus.BAD_REQUEST, "PKIOperation over GET needs a message.")
         return decode_get_message(query.message)
-    return _body(environ)
+    return read_body(environ, MAX_BODY, "A SCEP message")
 
 
-def _body(environ: Environ) -> bytes:
-    """The body, of limited size. The connection of a client that has more to say, or falls silent, is closed."""
+def read_body(environ: Environ, most: int, what: str) -> bytes:
+    """The body, of at most so many bytes. The connection of a client that has more to say, or falls silent, is closed.
+
+    Raises HttpError, in which the body is called `what`.
+    """
     length = environ.get("CONTENT_LENGTH") or ""
     announced = int(length.lstrip("0")[:_LENGTH_DIGITS] or 0) if length.isdecimal() else None
     if announced is None and not environ.get("wsgi.input_terminated"):
         announced = 0
     too_much = HttpError(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        f"A SCEP message has at most {MAX_BODY} bytes here.",
+        f"{what} has at most {most} bytes here.",
         (_CLOSE,),
     )
-    if announced is not None and announced > MAX_BODY:
+    if announced is not None and announced > most:
         raise too_much
     try:
-        body: bytes = environ["wsgi.input"].read(MAX_BODY + 1 if announced is None else announced)
+        body: bytes = environ["wsgi.input"].read(most + 1 if announced is None else announced)
     except Exception as error:  # whatever the HTTP server raises for a broken body
         raise HttpError(HTTPStatus.BAD_REQUEST, "The body cannot be read.", (_CLOSE,)) from error
-    if len(body) > MAX_BODY:
+    if len(body) > most:
         raise too_much
     if announced is not None and len(body) < announced:
         raise HttpError(HTTPStatus.BAD_REQUEST, "The body ended too early.", (_CLOSE,))
     return body
+
+
+def expect_no_more(environ: Environ) -> None:
+    """What the client may send from here on is not waited for: now it waits for the server."""
+    if (body_complete := environ.get(BODY_COMPLETE)) is not None:
+        body_complete()
 
 
 def client_of(environ: Environ) -> str:

@@ -2,16 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A person decides: requests that wait are approved, which issues the certificate at once, or denied."""
+"""A person decides: requests that wait are approved, which issues the certificate at once, or denied; and certificates
+are revoked.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.csr import read_csr, verify_csr
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.errors import MessageError
 from cryptography import x509
 
+from . import crl
 from .errors import Refusal, ServerError
 from .issue import by_template, certificate_row, sign
 from .server import Server
@@ -19,10 +23,30 @@ from .store import epoch
 from .store.answers import PENDING
 from .store.audit import Record, printable
 
+UNSPECIFIED = "unspecified"
+REASONS = (UNSPECIFIED, *crl.REASONS)
+"""Why a certificate may be revoked (RFC 5280 section 5.3.1)."""
+
 _CARRIED_OVER = ("transaction_id", "signer_key", "request_digest", "generation", "challenge_id", "replaces", "subject")
 
 
-def approve(server: Server, request_id: int) -> x509.Certificate:
+@dataclass(frozen=True)
+class Person:
+    """Who decides, for the audit: who is logged in, and from where. Whoever runs a command is not known."""
+
+    name: str = ""
+    address: str = ""
+
+    def reason(self, text: str) -> str:
+        """What the audit says: the text, and who it was."""
+        by = f"by {printable(self.name)}" if self.name else ""
+        return ", ".join(filter(None, (text, by)))
+
+
+SOMEBODY = Person()
+
+
+def approve(server: Server, request_id: int, person: Person = SOMEBODY) -> x509.Certificate:
     """Issue what the request asks for; its client gets it with the next CertPoll.
 
     Raises ServerError for a request that does not wait, that the policy of today refuses, or that renews a certificate
@@ -41,18 +65,46 @@ def approve(server: Server, request_id: int) -> x509.Certificate:
     except (Refusal, MessageError) as error:
         raise ServerError(f"Request {request_id} cannot be approved: {error}") from None
     kept = {name: row[name] for name in _CARRIED_OVER} | certificate_row(server, certificate, now)
-    line = _record(row, epoch(now), "approved", reason=by_template(server), serial=kept["serial"])
+    reason = person.reason(by_template(server))
+    line = _record(row, person, epoch(now), "approved", reason=reason, serial=kept["serial"])
     if not server.store.answers.issue(kept, None, line, request_id=request_id):
         raise ServerError(f"Request {request_id} was decided meanwhile.")
     return certificate
 
 
-def deny(server: Server, request_id: int, reason: str) -> None:
+def deny(server: Server, request_id: int, reason: str, person: Person = SOMEBODY) -> None:
     """Refuse the request; its client is told the reason. Raises ServerError for a request that does not wait."""
     row, reason = _pending(server, request_id), printable(reason)
-    line = _record(row, epoch(server.clock()), "denied", reason=reason)
+    line = _record(row, person, epoch(server.clock()), "denied", reason=person.reason(reason))
     if not server.store.answers.deny(request_id, reason, line):
         raise ServerError(f"Request {request_id} was decided meanwhile.")
+
+
+def revoke(server: Server, serial: str, reason: str, person: Person = SOMEBODY) -> bool:
+    """Revoke a certificate for one of `REASONS`; False when it was revoked before.
+
+    Raises ServerError when there is none with this serial number.
+    """
+    row, told = issued(server, serial), "" if reason == UNSPECIFIED else reason
+    line = Record(
+        epoch(server.clock()),
+        person.address,
+        "",
+        row["transaction_id"],
+        "revoked",
+        reason=person.reason(told),
+        subject=row["subject"],
+        serial=row["serial"],
+    )
+    return server.store.certificates.revoke(serial, told, line)
+
+
+def issued(server: Server, serial: str) -> dict[str, Any]:
+    """The row of a certificate. Raises ServerError when there is none with this serial number."""
+    row = server.store.certificates.find(serial)
+    if row is None:
+        raise ServerError(f"This server issued no certificate with the serial number {serial}.")
+    return row
 
 
 def _pending(server: Server, request_id: int) -> dict[str, Any]:
@@ -64,10 +116,10 @@ def _pending(server: Server, request_id: int) -> dict[str, Any]:
     return row
 
 
-def _record(row: dict[str, Any], time: int, outcome: str, **values: Any) -> Record:
+def _record(row: dict[str, Any], person: Person, time: int, outcome: str, **values: Any) -> Record:
     return Record(
         time,
-        "",
+        person.address,
         "",
         row["transaction_id"],
         outcome,

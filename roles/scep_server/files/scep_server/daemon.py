@@ -73,7 +73,7 @@ def _become_server(state: Path, settings: Settings, pid_file: Path, log_file: Pa
         os.set_inheritable(ready, False)
         os.closerange(3, ready)
         os.closerange(ready + 1, 65536)
-        serve.run(state, settings, pid_file, ready)
+        serve.run(state, settings, pid_file, ready, log_file)
         status = 0
     except ServerError as error:
         print(f"scep-server: {error}", file=sys.stderr)

@@ -90,16 +90,16 @@ def _alternative_names(settings: Settings, names: x509.SubjectAlternativeName) -
         if found := _SID_URI.match(uri):
             _check_sid(settings, "uri", uri[found.end() :])
     for name in names:
-        text = f"{_name_kind(name)}:{_name_text(name)}"
+        text = name_text(name)
         if not _matches(settings.alternative_name_patterns, text):
             raise _refuse(f"The request asks for the subject alternative name {text}, which is not given here.")
     return (names, False) if list(names) else None
 
 
-def _name_text(name: x509.GeneralName) -> str:
-    if isinstance(name, x509.OtherName):
-        return asn1.read(name.value).text()
-    return str(name.value)
+def name_text(name: x509.GeneralName) -> str:
+    """An alternative name with its kind, such as dns:router.example.com. Raises DecodeError."""
+    value = asn1.read(name.value).text() if isinstance(name, x509.OtherName) else str(name.value)
+    return f"{_name_kind(name)}:{value}"
 
 
 def _check_sid(settings: Settings, form: str, sid: str) -> None:

@@ -44,8 +44,8 @@ STOP_SECONDS = 5
 
 
 class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
-    def __init__(self, state: Path, settings: Settings, ready: int | None) -> None:
-        self._state, self._settings, self._ready = state, settings, ready
+    def __init__(self, state: Path, settings: Settings, ready: int | None, log_file: Path | None) -> None:
+        self._state, self._settings, self._ready, self._log_file = state, settings, ready, log_file
         super().__init__()
 
     def load_config(self) -> None:
@@ -76,7 +76,8 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
     def load(self) -> Application:
         server = open_server(self._state, settings=self._settings, check_database=False)
         server = dataclasses.replace(server, logs=Logs(self._state, self._settings))
-        return Application(with_faults(server, self._state), open_pages(self._state, self._settings))
+        pages = open_pages(self._state, self._settings, self._log_file)
+        return Application(with_faults(server, self._state), pages)
 
     def _worker_is_ready(self, worker: Any) -> None:
         worker.request_seconds = self._settings.request_seconds
@@ -171,10 +172,13 @@ def _begin(state: Path, settings: Settings) -> None:
         server.store.close()
 
 
-def run(state: Path, settings: Settings, pid_file: Path, ready: int | None = None) -> None:
+def run(
+    state: Path, settings: Settings, pid_file: Path, ready: int | None = None, log_file: Path | None = None
+) -> None:
     """Serve until a signal ends it. Raises ServerError when it cannot start.
 
-    `ready` is a file descriptor that gets one line of JSON with the URL when requests are answered.
+    `ready` is a file descriptor that gets one line of JSON with the URL when requests are answered, `log_file` where
+    stderr goes, if that is a file.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("gunicorn.error").propagate = False
@@ -186,7 +190,7 @@ def run(state: Path, settings: Settings, pid_file: Path, ready: int | None = Non
     try:
         check_to_start(state, settings)
         _begin(state, settings)
-        _Gunicorn(state, settings, ready).run()
+        _Gunicorn(state, settings, ready, log_file).run()
     except SystemExit as end:
         if os.getpid() != master:
             raise

@@ -14,16 +14,11 @@ from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates imp
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from ..approval import REASONS, UNSPECIFIED, issued, revoke
 from ..certificate import serial_text
-from ..crl import REASONS
-from ..errors import ServerError
-from ..server import Server
 from ..store import epoch
-from ..store.audit import Record
-from ..store.certificates import STATES
+from ..store.certificates import STATES, state_of
 from . import Arguments, Command, Outcome, columns, moment, opened, option, positive, words
-
-UNSPECIFIED = "unspecified"
 
 
 def serial(text: str) -> str:
@@ -35,10 +30,9 @@ def serial(text: str) -> str:
 
 
 def _row(row: dict[str, Any], now: int) -> dict[str, Any]:
-    state = "revoked" if row["revoked"] is not None else "expired" if row["not_after"] <= now else "valid"
     told = {name: row[name] for name in ("serial", "issuer", "subject", "transaction_id", "replaces", "reason")}
     times = {name: moment(row[name]) for name in ("not_before", "not_after", "issued", "revoked")}
-    return told | times | {"state": state}
+    return told | times | {"state": state_of(row, now)}
 
 
 def _list(state: Path, arguments: Arguments) -> Outcome:
@@ -54,17 +48,10 @@ def _list(state: Path, arguments: Arguments) -> Outcome:
     return Outcome({"certificates": rows}, lines)
 
 
-def _found(server: Server, wanted: str) -> dict[str, Any]:
-    row = server.store.certificates.find(wanted)
-    if row is None:
-        raise ServerError(f"This server issued no certificate with the serial number {wanted}.")
-    return row
-
-
 def _show(state: Path, arguments: Arguments) -> Outcome:
     """Print a certificate and what is known of it."""
     with opened(state) as server:
-        row, now = _found(server, arguments.serial), epoch(server.clock())
+        row, now = issued(server, arguments.serial), epoch(server.clock())
     certificate = x509.load_der_x509_certificate(row["der"])
     pem = certificate.public_bytes(Encoding.PEM).decode("ascii")
     told = _row(row, now) | {"fingerprint_sha256": fingerprint(certificate)}
@@ -74,20 +61,8 @@ def _show(state: Path, arguments: Arguments) -> Outcome:
 
 def _revoke(state: Path, arguments: Arguments) -> Outcome:
     """Revoke a certificate: it is in the next CRL, which is signed when it is next asked for, and renews no more."""
-    reason = "" if arguments.reason == UNSPECIFIED else arguments.reason
     with opened(state) as server:
-        row = _found(server, arguments.serial)
-        line = Record(
-            epoch(server.clock()),
-            "",
-            "",
-            row["transaction_id"],
-            "revoked",
-            reason=reason,
-            subject=row["subject"],
-            serial=row["serial"],
-        )
-        changed = server.store.certificates.revoke(arguments.serial, reason, line)
+        changed = revoke(server, arguments.serial, arguments.reason)
     text = f"Revoked {arguments.serial}" if changed else f"{arguments.serial} was revoked before."
     return Outcome({"changed": changed, "serial": arguments.serial}, [text])
 
@@ -110,7 +85,7 @@ COMMANDS = (
         _revoke,
         (
             _SERIAL,
-            option("--reason", choices=(UNSPECIFIED, *REASONS), default=UNSPECIFIED, help=f"default: {UNSPECIFIED}"),
+            option("--reason", choices=REASONS, default=UNSPECIFIED, help=f"default: {UNSPECIFIED}"),
         ),
     ),
 )

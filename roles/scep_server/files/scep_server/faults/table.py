@@ -24,7 +24,7 @@ from ansible_collections.netcert.ndes.plugins.module_utils.scep.wire import pars
 from cryptography import x509
 
 from .. import challenges
-from ..app import BODY_COMPLETE, Environ, HttpError
+from ..app import Environ, HttpError, expect_no_more
 from ..call import Call, subject_text
 from ..errors import CERTSRV_E_UNSUPPORTED_CERT_TYPE, RPC_S_SERVER_UNAVAILABLE, Refusal, ServerError
 from ..issue import wait
@@ -32,6 +32,7 @@ from ..ndes import pages
 from ..ndes.events import Event
 from ..ndes.gate import CONNECTION
 from ..operations import OPERATIONS, Answer
+from ..people.addresses import asked_for
 from ..server import Server
 from ..worker import shut
 from .active import Act, Active, Fault, FaultFile, Place, Strike, Wanted
@@ -45,10 +46,12 @@ WRONG_SUBJECT = x509.Name.from_rfc4514_string("CN=wrong-subject.invalid")
 
 
 def kind_of(environ: Environ) -> str:
-    """Which of EVERYTHING a request is; empty for others, such as those of a monitoring system."""
+    """Which of EVERYTHING a request is; empty for others: those of a monitoring system, and of the page for people."""
     path, query = environ.get("PATH_INFO", "").lower(), environ.get("QUERY_STRING", "")
     if path.rstrip("/") == _ADMIN_PATH:
         return ADMIN
+    if asked_for(environ) is not None:
+        return ""
     if query:
         try:
             return parse_query(query).operation
@@ -133,8 +136,7 @@ def _slow(active: Active, normal: Act, server: Server, environ: Environ) -> Any:
     try:
         return normal(server, environ)
     finally:
-        if (body_complete := environ.get(BODY_COMPLETE)) is not None:
-            body_complete()
+        expect_no_more(environ)
         time.sleep(active.wanted.delay or 0)
 
 

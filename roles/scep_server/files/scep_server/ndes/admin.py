@@ -16,7 +16,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from .. import challenges
-from ..app import BODY_COMPLETE, Environ, Headers, HttpError, client_of
+from ..app import Environ, Headers, HttpError, client_of, expect_no_more
+from ..app import Pages as OtherPages
 from ..errors import ServerError, TooManyPasswords
 from ..faults.active import Place
 from ..operations import Answer
@@ -37,16 +38,19 @@ _NOT_KEPT = ("Cache-Control", "no-store")
 
 
 class Pages:
-    """What Application asks first. None: it is no page of NDES."""
+    """What Application asks first: the pages of NDES, and other pages. None: it is no page."""
 
-    def __init__(self, gate: Gate, style: Style) -> None:
+    def __init__(self, gate: Gate, style: Style, others: OtherPages | None = None) -> None:
         self._gate = gate
         self._style = style
+        self._others = others
 
     def __call__(self, server: Server, environ: Environ) -> Answer | None:
         """Raises HttpError for everything but a page."""
         answer = _PATHS.get(environ.get("PATH_INFO", "").lower())
-        return None if answer is None else answer(self, server, environ)
+        if answer is not None:
+            return answer(self, server, environ)
+        return None if self._others is None else self._others(server, environ)
 
     def device(self, server: Server, environ: Environ) -> Answer | None:
         """For a person who looks at the address for devices; devices have a query, or post."""
@@ -81,9 +85,7 @@ class Pages:
         return Answer(body, pages.CONTENT_TYPE, headers)
 
     def _admit(self, environ: Environ) -> Admitted:
-        """What the client sends besides its headers is not waited for; from here on it waits for the server."""
-        if (body_complete := environ.get(BODY_COMPLETE)) is not None:
-            body_complete()
+        expect_no_more(environ)
         return self._gate.admit(environ)
 
 
@@ -122,8 +124,11 @@ _PATHS: dict[str, Callable[[Pages, Server, Environ], Answer | None]] = {
 }
 
 
-def open_pages(state: Path, settings: Settings) -> Pages | None:
-    """The pages of a server; None when the setting admin_page is off. Raises ServerError when nobody could log in."""
+def open_pages(state: Path, settings: Settings, log_file: Path | None = None) -> Pages | None:
+    """The pages of a server; None when the setting admin_page is off. Raises ServerError when nobody could log in.
+
+    `log_file` is where the server's log goes, if that is a file.
+    """
     if not settings.admin_page:
         return None
     given = Given(
@@ -134,7 +139,12 @@ def open_pages(state: Path, settings: Settings) -> Pages | None:
     logins: dict[str, Login] = {word: LOGINS[word](given) for word in settings.admin_auth}
     for login in logins.values():
         login.check()
-    return Pages(Gate(logins), Style(settings.admin_page_encoding, settings.admin_page_nul))
+    gate, style = Gate(logins), Style(settings.admin_page_encoding, settings.admin_page_nul)
+    if not settings.people_page:
+        return Pages(gate, style)
+    from ..people.page import PeoplePage  # here, as its template engine takes longer to load than a command to run
+
+    return Pages(gate, style, PeoplePage(gate, log_file))
 
 
 def _protection(state: Path, settings: Settings) -> Protection:

@@ -138,6 +138,20 @@ class Switches:
             login_names,
         ),
     )
+    people_page: bool = field(
+        default=True,
+        metadata=told(
+            "Whether there is a page at / on which people look at the server, decide on requests and revoke "
+            "certificates, behind the log-in of the administration page; without admin_page there is none."
+        ),
+    )
+    people_users: tuple[str, ...] = field(
+        default=(),
+        metadata=told(
+            "Who may use the page at /, in the form of admin_users; empty: whoever has the right to enroll by that.",
+            login_names,
+        ),
+    )
     admin_page_encoding: str = field(
         default="utf-16le",
         metadata=told(

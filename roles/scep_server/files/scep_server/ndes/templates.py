@@ -16,7 +16,7 @@ from cryptography import x509
 
 from ..errors import CERTSRV_E_TEMPLATE_DENIED, CERTSRV_E_UNSUPPORTED_CERT_TYPE
 from ..settings import Settings
-from .users import same
+from .users import named
 
 # (digitalSignature, keyEncipherment) of a request -> the setting with the name of its template
 _BY_USAGE = {(True, False): "signature_template", (False, True): "encryption_template"}
@@ -49,9 +49,19 @@ def objection(settings: Settings, user: str) -> Objection | None:
     return next((one for one in found if one is not None), None)
 
 
+def has_right(settings: Settings, user: str) -> bool:
+    """Whether a user has the right to enroll on each template, published or not."""
+    every = settings.of_template.values() if settings.templates else (settings,)
+    return all(_without_right(own, user, "") is None for own in every)
+
+
 def _objection(settings: Settings, user: str, where: str) -> Objection | None:
     if not settings.published:
         return Objection(f"as nobody can enroll{where} (setting published)", CERTSRV_E_UNSUPPORTED_CERT_TYPE)
-    if settings.admin_users and not any(same(user, name) for name in settings.admin_users):
+    return _without_right(settings, user, where)
+
+
+def _without_right(settings: Settings, user: str, where: str) -> Objection | None:
+    if settings.admin_users and not named(user, settings.admin_users):
         return Objection(f"who has no right to enroll{where} (setting admin_users)", CERTSRV_E_TEMPLATE_DENIED)
     return None

@@ -10,6 +10,7 @@ It is read at each log-in, so a change counts at once. Whoever has no domain, or
 from __future__ import annotations
 
 import hmac
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +61,11 @@ def authenticate(path: Path, name: str, password: str) -> User | None:
     expected = user.password if user is not None else ""
     right = hmac.compare_digest(password.encode("utf-8"), expected.encode("utf-8"))
     return user if right else None
+
+
+def named(user: str, names: Iterable[str]) -> bool:
+    """Whether one of the names is the user's."""
+    return any(same(user, name) for name in names)
 
 
 def same(one: str, other: str) -> bool:

@@ -201,9 +201,9 @@ class Answers:
                 challenges.use(connection, challenge_id, record.time)
             audit.add(connection, record)
 
-    def requests(self, state: str | None = None) -> list[dict[str, Any]]:
-        """The rows of the requests that a person decides, oldest first; of one state alone, if given."""
-        select = _LIST if state is None else _LIST.where(requests.c.state == state)
+    def requests(self, state: str | None = None, limit: int | None = None) -> list[dict[str, Any]]:
+        """The rows of the requests that a person decides, oldest first; of one state alone, and so many, if given."""
+        select = _LIST.limit(limit) if state is None else _LIST.where(requests.c.state == state).limit(limit)
         with self._database.reading() as connection:
             return [dict(row._mapping) for row in connection.execute(select)]
 

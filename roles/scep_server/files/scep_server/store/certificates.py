@@ -49,6 +49,13 @@ STATES: dict[str, Callable[[int], tuple[sa.ColumnElement[bool], ...]]] = {
 }
 
 
+def state_of(row: dict[str, Any], now: int) -> str:
+    """Which of `STATES` the certificate of a row is in."""
+    if row["revoked"] is not None:
+        return "revoked"
+    return "expired" if row["not_after"] <= now else "valid"
+
+
 @dataclass(frozen=True, slots=True)
 class Crl:
     """A CRL in DER, and how many revoked certificates it counts."""
@@ -72,13 +79,31 @@ class Certificates:
             row = connection.execute(_BY_SERIAL, {"wanted": serial}).first()
         return None if row is None else dict(row._mapping)
 
-    def newest(self, *, state: str | None, subject: str | None, now: int, limit: int) -> list[dict[str, Any]]:
-        """Rows without `der`, the newest first: of one of `STATES`, with `subject` somewhere in the subject."""
-        select = sa.select(*_SHOWN).order_by(certificates.c.issued.desc(), certificates.c.serial).limit(limit)
+    def newest(
+        self,
+        *,
+        state: str | None,
+        subject: str | None,
+        now: int,
+        limit: int,
+        serial: str | None = None,
+        after: tuple[int, str] | None = None,
+    ) -> list[dict[str, Any]]:
+        """Rows without `der`, the newest first: of one of `STATES`, with a text in the subject or the serial number.
+
+        `subject` and `serial` are such texts; with both, one of them will do. `after` is (issued, serial) of the row
+        behind which the list goes on.
+        """
+        issued, number = certificates.c.issued, certificates.c.serial
+        select = sa.select(*_SHOWN).order_by(issued.desc(), number).limit(limit)
         if state is not None:
             select = select.where(*STATES[state](now))
-        if subject is not None:
-            select = select.where(certificates.c.subject.icontains(subject, autoescape=True))
+        texts = {certificates.c.subject: subject, number: serial}
+        if wanted := [column.icontains(text, autoescape=True) for column, text in texts.items() if text is not None]:
+            select = select.where(sa.or_(*wanted))
+        if after is not None:
+            # the first condition alone is one that an index answers
+            select = select.where(issued <= after[0], sa.or_(issued < after[0], number > after[1]))
         with self._database.reading() as connection:
             return [dict(row._mapping) for row in connection.execute(select)]
 

@@ -95,6 +95,12 @@ class Challenges:
         with self._database.reading() as connection:
             return [dict(row._mapping) for row in connection.execute(_LIST)]
 
+    def unused(self, now: int, limit: int) -> list[dict[str, Any]]:
+        """The same of those that are neither used nor expired: the `limit` that expire first."""
+        select = _LIST.order_by(None).where(_unused, otp.c.expires > now).order_by(otp.c.expires, otp.c.id).limit(limit)
+        with self._database.reading() as connection:
+            return [dict(row._mapping) for row in connection.execute(select)]
+
     def kept(self, kind: str) -> str | None:
         """The encrypted secret of this kind, if there is one."""
         with self._database.reading() as connection:
