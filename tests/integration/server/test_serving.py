@@ -316,3 +316,16 @@ def test_sigterm_does_not_wait_for_stalled_clients(server: Any) -> None:
         start = time.monotonic()
         assert server.stop() == 0
         assert time.monotonic() - start < 10
+
+
+def test_sigterm_does_not_wait_for_who_says_nothing(make_state: Callable[..., Path], serve: Callable[..., Any]) -> None:
+    """Browsers connect in advance, and devices leave connections open."""
+    patient = serve(make_state(workers=1, threads=2, request_seconds=60, keep_alive_seconds=60))
+    with socket.create_connection(("127.0.0.1", patient.port), timeout=30) as connection:
+        with socket.create_connection(("127.0.0.1", patient.port), timeout=30) as used:
+            used.sendall(b"GET /?operation=GetCACaps HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert used.recv(65536).startswith(b"HTTP/1.1 200 OK")
+            start = time.monotonic()
+            assert patient.stop() == 0
+            assert time.monotonic() - start < 20
+        assert connection.recv(1) == b""

@@ -88,6 +88,15 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ships no t
                 log.info("%s: cut off after %.1f s without a request", watched.connection.client, now - watched.since)
                 shut(watched.connection.sock, socket.SHUT_RDWR)
 
+    def _cap_keepalive(self, deadline: float) -> None:
+        """The end has begun: whoever has said nothing is waited for no longer than those who said something.
+
+        Browsers open such connections in advance; the original waits for them until its grace is over.
+        """
+        super()._cap_keepalive(deadline)
+        for conn in self.pending_conns:
+            conn.timeout = min(conn.timeout, deadline)
+
     def load_wsgi(self) -> None:
         """Wrap the application, so that the watchdog sleeps while it works."""
         super().load_wsgi()
