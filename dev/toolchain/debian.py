@@ -14,6 +14,8 @@ from toolchain.places import CI, Failure, say
 PROOF = {
     "apache2-bin": "usr/sbin/apache2",  # the server alone, which no service starts
     "certmonger": "getcert",
+    "chromium": "chromium",
+    "chromium-driver": "chromedriver",
     "curl": "curl",
     "dbus": "dbus-run-session",  # a bus of its own for certmonger
     "debootstrap": "debootstrap",  # makes the image of the second host

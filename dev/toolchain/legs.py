@@ -38,6 +38,7 @@ LOWEST = "tests/unit/plugins/module_utils"
 # The tests of the server run once: it has nothing to do with ansible-core.
 LOAD = "tests/integration/server/load"
 LOGINS = "tests/integration/server/logins"
+BROWSER = "tests/integration/server/browser"
 SERVER = "tests/unit/server"
 # One core will do for what takes minutes: the kills meet our own code and the system.
 KILLS = ("tests/integration/client/test_kills.py", "tests/integration/client/test_killed_writes.py")
@@ -45,6 +46,7 @@ INTEGRATION = pytest(
     "tests/integration",
     f"--ignore={LOAD}",
     f"--ignore={LOGINS}",
+    f"--ignore={BROWSER}",
     *(f"--ignore={kills}" for kills in KILLS),
 )
 
@@ -52,6 +54,7 @@ MANAGED: tuple[Version, ...] = ((3, 9), (3, 11), (3, 13))
 OPENSSL = ("openssl",)
 CONTAINER = ("debootstrap", "openssh-client", "openssl", "podman", "runc")
 DEPLOY = ("curl", "openssl", "systemd")
+CHROMIUM = ("chromium", "chromium-driver")
 DATABASE = ("postgresql",)
 KDC = ("curl", "krb5-admin-server", "krb5-kdc", "krb5-user", "libkrb5-dev")
 SAMBA = (
@@ -68,6 +71,7 @@ LEGS: tuple[Leg, ...] = (
     Leg("server-load", "the server under load and kills, SQLite and PostgreSQL", "core-2.21", pytest(LOAD), DATABASE),
     Leg("second-host", "the role in a container", "main", molecule("--scenario-name=second_host"), CONTAINER),
     Leg("logins", "Kerberos and NTLM, with a domain of Samba's", "kerberos", pytest(LOGINS), (*KDC, *SAMBA)),
+    Leg("browser", "the page for people in Debian's Chromium", "core-2.21", pytest(BROWSER), CHROMIUM),
     Leg("sanity-2.21", "ansible-test sanity, core 2.21", "core-2.21", sanity, ("shellcheck",), also=MANAGED),
     Leg("sanity-2.19", "ansible-test sanity, core 2.19", "core-2.19", sanity, ("shellcheck",), also=MANAGED),
     Leg("lint", "ruff, mypy, shellcheck", "main", tasks.lint, ("shellcheck",), fast=True),

@@ -32,7 +32,7 @@ from .tokens import Tokens
 
 PASSWORDS = 10
 REQUESTS = 50
-CERTIFICATES = 25
+CERTIFICATES = 20
 """Rows of each table, at most."""
 
 _NUMBER = re.compile("[0-9]{1,18}")
@@ -190,5 +190,5 @@ def everything(
 
 
 def moment(seconds: int | None) -> str | None:
-    """Seconds since the epoch for people: UTC, to the minute."""
-    return None if seconds is None else dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
+    """Seconds since the epoch for people: in UTC, to the minute."""
+    return None if seconds is None else dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%d %H:%M")
