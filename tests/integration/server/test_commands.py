@@ -7,6 +7,7 @@ import json
 import sqlite3
 import tarfile
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+from ansible_collections.netcert.ndes.plugins.module_utils.ndes.page import read_page
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import FailInfo, PkiStatus
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.replies import Reply
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.requests import Request
@@ -77,7 +80,7 @@ def answer(connection: Connection, request: Request) -> bytes:
 
 
 @contextlib.contextmanager
-def under_load(url: Callable[[], str], fleet: Fleet) -> Iterator[Counter[PkiStatus]]:
+def under_load(url: Callable[[], str], fleet: Fleet, password: str = PASSWORD) -> Iterator[Counter[PkiStatus]]:
     """Clients that enrol, one request after the other, until the end of the block; what they got is counted."""
     over, got = threading.Event(), Counter[PkiStatus]()
 
@@ -85,7 +88,7 @@ def under_load(url: Callable[[], str], fleet: Fleet) -> Iterator[Counter[PkiStat
         mine = Counter[PkiStatus]()
         with connected(url) as connection:
             while not over.is_set():
-                request = fleet.request(PASSWORD, number)
+                request = fleet.request(password, number)
                 mine[fleet.read(answer(connection, request), request).status] += 1
         return mine
 
@@ -172,6 +175,40 @@ def test_the_server_sees_a_new_static_password(do: Do, url: Callable[[], str], t
     assert do("challenge", "set", "--file", str(tmp_path / "password"))["changed"] is True
     assert {enrol(url, fleet).fail_info for _unused in range(TIMES)} == {FailInfo.BAD_REQUEST}
     assert {enrol(url, fleet, "another one").status for _unused in range(TIMES)} == {PkiStatus.SUCCESS}
+
+
+def test_the_server_sees_a_new_single_password(state: Path, tmp_path: Path, do: Do, serve: Callable[..., Any]) -> None:
+    """Whoever asks meanwhile is granted or refused, by the password that counts when it is looked at."""
+    (tmp_path / "users").write_text("CORP:alice:Pw1\n")
+    admin = {"admin_page": True, "admin_auth": ["basic"], "users_file": str(tmp_path / "users"), "event_log": True}
+    (state / "settings.json").write_text(json.dumps(SETTINGS | admin | {"challenge": "single"}))
+    server = serve(state)
+    fleet, before = Fleet(server.url), do("challenge", "show")["password"]
+
+    def url() -> str:
+        return str(server.url)
+
+    def shown() -> str | None:
+        login = ("CORP\\alice", "Pw1")
+        page = requests.get(server.url.replace("/scep", "/certsrv/mscep_admin/"), auth=login, timeout=60)
+        return read_page(page.content).password
+
+    with under_load(url, fleet, before) as got:
+        end = time.monotonic() + 60
+        while not do("audit", "--limit", "1")["records"]:
+            assert time.monotonic() < end
+        after = do("challenge", "set")["password"]
+        assert after != before
+        assert {shown() for _unused in range(TIMES)} == {after}
+        for _unused in range(TIMES):
+            refused = enrol(url, fleet, before)
+            assert (refused.status, refused.fail_info) == (PkiStatus.FAILURE, FailInfo.BAD_REQUEST)
+        assert {enrol(url, fleet, after).status for _unused in range(TIMES)} == {PkiStatus.SUCCESS}
+    outcomes = Counter(record["outcome"] for record in do("audit", "--limit", "100000")["records"])
+    assert got[PkiStatus.SUCCESS] > 0 < got[PkiStatus.FAILURE] and got.total() + 2 * TIMES == outcomes.total()
+    assert outcomes == {"issued": got[PkiStatus.SUCCESS] + TIMES, "refused": got[PkiStatus.FAILURE] + TIMES}
+    events = [json.loads(line)["id"] for line in (state / "log" / "ndes-events.jsonl").read_text().splitlines()]
+    assert events.count(29) == outcomes["refused"] == len(events) - 1, "and once that it has started"
 
 
 def test_the_server_sees_decisions(state: Path, do: Do, tmp_path: Path, serve: Callable[..., Any]) -> None:

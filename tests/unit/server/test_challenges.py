@@ -42,6 +42,36 @@ def test_what_is_taken(served_with: ServedWith, device: Device, mode: str) -> No
     assert [reply.status for reply in replies] == [PkiStatus.SUCCESS, second]
 
 
+def test_a_request_is_judged_by_the_single_password_of_one_moment(
+    served_with: ServedWith, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is replaced right before, and right after, a request is judged that has the old one."""
+    bench = served_with(challenge="single", event_log=True)
+    judge, old = challenges._CHECKS["single"], challenges.reusable(bench.server)
+
+    def before(*arguments: Any) -> int | None:
+        challenges.set_reusable(bench.server, None)
+        return judge(*arguments)
+
+    def after(*arguments: Any) -> int | None:
+        judged = judge(*arguments)
+        challenges.set_reusable(bench.server, None)
+        return judged
+
+    request = bench.request(device, old)
+    monkeypatch.setitem(challenges._CHECKS, "single", after)
+    assert bench.answer(request).status is PkiStatus.SUCCESS
+    assert challenges.reusable(bench.server) != old
+    assert bench.answer(request).certificates, "and is told again what it was told"
+    replaced = challenges.reusable(bench.server)
+    monkeypatch.setitem(challenges._CHECKS, "single", before)
+    for password in (old, replaced):
+        assert bench.refused(bench.request(device, password)) is FailInfo.BAD_REQUEST
+    monkeypatch.undo()
+    assert bench.answer(bench.request(device, challenges.reusable(bench.server))).status is PkiStatus.SUCCESS
+    assert [outcome for outcome, _reason in bench.lines()] == ["issued", "repeated", "refused", "refused", "issued"]
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_the_database_does_not_reveal_it(served_with: ServedWith, device: Device, mode: str) -> None:
     bench = served_with(challenge=mode)
