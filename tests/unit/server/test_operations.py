@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from scep_device import LENIENT, Bench, Device, ServedWith, message, new_key
+
+from scep_server.operations import OPERATIONS, Asked
+from scep_server.pki import Held
+from scep_server.settings import parse
 
 
 def test_capabilities(bench: Bench) -> None:
@@ -33,6 +38,51 @@ def test_capabilities_follow_the_settings(served_with: ServedWith) -> None:
     strict = served_with(allow_sha1=False, renewal=False)
     words = strict.http(query="operation=GetCACaps").body.split()
     assert not {b"SHA-1", b"Renewal"} & set(words)
+
+
+ORDERS: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "as NDES": ({}, ["ra_signing", "ra_encryption", "ca", "root"]),
+    "the profile": ({"profile": "ndes", "admin_page": False}, ["ra_signing", "ra_encryption", "ca", "root"]),
+    "the CA first": ({"ca_certificates_order": ["ca"]}, ["ca", "ra_signing", "ra_encryption", "root"]),
+    "the CA and its chain first": (
+        {"ca_certificates_order": ["ca", "chain"]},
+        ["ca", "root", "ra_signing", "ra_encryption"],
+    ),
+    "as given": (
+        {"ca_certificates_order": ["chain", "ra_encryption", "ca", "ra_signing", "ca"]},
+        ["root", "ra_encryption", "ca", "ra_signing"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("given", "order"), ORDERS.values(), ids=ORDERS)
+def test_the_order_of_the_ca_certificates(bench: Bench, given: dict[str, Any], order: list[str]) -> None:
+    """With a certificate above the CA, which this one does not have from its making."""
+    offered, found = _offered(bench, given)
+    assert [next(word for word, one in found.items() if one == certificate) for certificate in offered] == order
+
+
+def test_ca_certificates_as_der_sorts_them(bench: Bench) -> None:
+    offered, found = _offered(bench, {"ca_certificates_order": []})
+    encoded = [one.public_bytes(Encoding.DER) for one in offered]
+    assert encoded == sorted(encoded) and set(offered) == set(found.values())
+
+
+def _offered(bench: Bench, given: dict[str, Any]) -> tuple[tuple[x509.Certificate, ...], dict[str, x509.Certificate]]:
+    """What GetCACert offers with these settings, and which certificate is which."""
+    root = Device(new_key(), "CN=root").identity.certificate
+    own = replace(bench.pki, chain=(root,))
+    settings = parse(given)
+    server = replace(bench.server, settings=settings, keys=Held(replace(bench.server.pki, current=own)))
+    answer = OPERATIONS["GetCACert"].answer(server, Asked(b"", "", bench.clock()))
+    assert answer.content_type == "application/x-x509-ca-ra-cert"
+    found = {
+        "ra_signing": own.signer.certificate,
+        "ra_encryption": own.encryption.certificate,
+        "ca": own.ca.certificate,
+        "root": root,
+    }
+    return read_ca_certificates(answer.body), found
 
 
 def test_ca_certificates(bench: Bench) -> None:

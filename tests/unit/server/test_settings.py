@@ -53,6 +53,7 @@ def test_lists_become_tuples() -> None:
         ("extended_key_usages", ["clientAuth"], "may contain dotted object identifiers"),
         ("extended_key_usages", ["1.3.6.1.4.1.311.20.2.1"], "must not contain 1.3.6.1.4.1.311.20.2.1"),
         ("default_extended_key_usages", ["2.5.29.37.0"], "must not contain 2.5.29.37.0"),
+        ("ca_certificates_order", ["root"], "may contain ra_signing, ra_encryption, ca, chain"),
         ("alternative_names", ["rid"], "alternative_names may contain dns"),
         ("admin_auth", ["digest"], "admin_auth may contain negotiate, ntlm, basic"),
         ("admin_epa", "partial", "admin_epa must be one of none, allow, require"),

@@ -10,7 +10,7 @@ Each key lies in a file of mode 0600. Which files there are tells the layout.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from ansible_collections.netcert.ndes.plugins.module_utils.scep.algorithms impor
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.cacerts import write_ca_certificates
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import (
     build_key_usage,
+    der,
     is_ca,
     issued_by,
     key_usage,
@@ -40,6 +41,7 @@ from cryptography.x509.oid import NameOID
 from .certificate import authority_key_identifier, ca_id, distribution_points, new_serial
 from .errors import StateError, one_line
 from .files import write_atomically
+from .setting_checks import IN_GET_CA_CERT
 from .settings import Settings
 
 CA, RA, SIGNING, ENCRYPTION = "ca", "ra", "ra-signing", "ra-encryption"
@@ -100,14 +102,29 @@ class Authority:
 
     @cached_property
     def certificates(self) -> tuple[x509.Certificate, ...]:
-        """What GetCACert hands out, in the order of NDES."""
-        own = (self.signer.certificate, self.encryption.certificate, self.ca.certificate)
-        return tuple(dict.fromkeys((*own, *self.chain)))
+        """What GetCACert hands out, in the order that was seen of NDES."""
+        return self.ordered(IN_GET_CA_CERT)
+
+    def ordered(self, order: Sequence[str]) -> tuple[x509.Certificate, ...]:
+        """The same by words of IN_GET_CA_CERT, what is not named behind them; without any: as DER sorts a set."""
+        found = {
+            "ra_signing": (self.signer.certificate,),
+            "ra_encryption": (self.encryption.certificate,),
+            "ca": (self.ca.certificate,),
+            "chain": self.chain,
+        }
+        told = dict.fromkeys(certificate for word in (*order, *IN_GET_CA_CERT) for certificate in found[word])
+        return tuple(told if order else sorted(told, key=der))
+
+    def ca_certificates(self, order: tuple[str, ...]) -> tuple[bytes, str]:
+        """(body, Content-Type) of GetCACert, with the certificates in the order `ordered` gives them."""
+        if (written := self._written.get(order)) is None:
+            written = self._written[order] = write_ca_certificates(self.ordered(order))
+        return written
 
     @cached_property
-    def ca_certificates(self) -> tuple[bytes, str]:
-        """(body, Content-Type) of GetCACert."""
-        return write_ca_certificates(self.certificates)
+    def _written(self) -> dict[tuple[str, ...], tuple[bytes, str]]:
+        return {}
 
     @cached_property
     def authority_key_identifier(self) -> x509.AuthorityKeyIdentifier:

@@ -83,7 +83,7 @@ def _get_ca_caps(server: Server, _asked: Asked) -> Answer:
 
 
 def _get_ca_cert(server: Server, _asked: Asked) -> Answer:
-    return Answer(*server.authority.ca_certificates)
+    return Answer(*server.authority.ca_certificates(server.settings.ca_certificates_order))
 
 
 def _get_next_ca_cert(server: Server, _asked: Asked) -> Answer:

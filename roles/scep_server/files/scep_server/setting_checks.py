@@ -16,6 +16,8 @@ CA_KEYS = ("rsa-2048", "rsa-3072", "rsa-4096", "ec-p256", "ec-p384")
 RA_KEYS = ("rsa-2048", "rsa-3072", "rsa-4096")
 KEY_USAGES = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
 ALTERNATIVE_NAMES = ("dns", "email", "ip", "uri", "upn")
+IN_GET_CA_CERT = ("ra_signing", "ra_encryption", "ca", "chain")
+"""Certificates of GetCACert, in the order that was seen of NDES."""
 RDN_TYPES = {
     "C": "2.5.4.6",
     "ST": "2.5.4.8",

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.capabilities import SERVER_WORDS
 
-from ..setting_checks import between, distinguished_name_or_empty, login_names, one_of, some_of, told
+from ..setting_checks import IN_GET_CA_CERT, between, distinguished_name_or_empty, login_names, one_of, some_of, told
 
 DEFAULT_TEMPLATE = "IPSECIntermediateOffline"
 """To which all three names of the registry are set by the installation of NDES."""
@@ -71,6 +71,14 @@ class Switches:
     capabilities_content_type: str = field(
         default="text/plain",
         metadata=told("Content-Type of GetCACaps; empty: there is none.", one_of("text/plain", "")),
+    )
+    ca_certificates_order: tuple[str, ...] = field(
+        default=IN_GET_CA_CERT,
+        metadata=told(
+            "Order of the certificates in GetCACert, others behind them; by default that of NDES, empty: as DER sorts "
+            "a set. Clients should not rely on any.",
+            some_of(*IN_GET_CA_CERT),
+        ),
     )
     refusal_certificates: bool = field(
         default=True, metadata=told("Whether a FAILURE reply has the certificate of its signer in it.")
