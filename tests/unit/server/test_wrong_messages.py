@@ -38,7 +38,7 @@ CHECK, REQUEST, CERT_ID = FailInfo.BAD_MESSAGE_CHECK, FailInfo.BAD_REQUEST, Fail
 def open_bench(initialised: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """One server for all messages, which would grant any request that is right."""
     state = Path(shutil.copytree(initialised, tmp_path_factory.mktemp("wrong") / "state"))
-    settings = {"challenge": "none", "allow_no_challenge": True}
+    settings = {"challenge": "none", "allow_no_challenge": True, "event_log": True, "mscep_log": True}
     with contextlib.closing(Bench(state, Clock(pki_module.NOW), **settings)) as opened:
         yield opened
 

@@ -12,11 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import MessageType
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.header import RequestHeader
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.requests import IncomingRequest
+from cryptography import x509
 from scep_device import Bench, Device, ServedWith
 
 from scep_server.errors import StateError
 from scep_server.ndes.appended import Appended
-from scep_server.ndes.journal import SILENT
+from scep_server.ndes.journal import SILENT, Told
 from scep_server.ndes.logs import FILES, FOLDER, SWITCHES, Logs
 
 Run = Callable[..., tuple[int, dict[str, Any]]]
@@ -70,6 +74,23 @@ def test_a_refusal_is_decoded(served_with: ServedWith, device: Device) -> None:
         "not find what it looked for): challenge password unknown",
         "event 29 (Error, 0x80070490): The challenge password of a request is not valid. challenge password unknown",
     ]
+
+
+def test_a_name_that_cannot_be_read_keeps_nobody_from_an_answer(tmp_path: Path) -> None:
+    """Names are read when somebody looks at them; here that is the log, ahead of who would refuse them."""
+
+    class Broken:
+        @property
+        def subject(self) -> x509.Name:
+            raise ValueError("no name")
+
+    signer: Any = Broken()
+    header = RequestHeader(MessageType.CERT_POLL, "1", b"", signer, "sha256", "aes-128-cbc")
+    told = Told(Appended(tmp_path / "a.log", 1000), None, False, "192.0.2.7", 1)
+    told.opened(IncomingRequest(header))
+    assert "CERT_POLL, transaction 1, sha256, aes-128-cbc, signed by a name that cannot be read" in (
+        (tmp_path / "a.log").read_text()
+    )
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,9 @@ from pathlib import Path
 
 from ..files import locked, private_folder
 
+PATIENCE = 2.0
+"""Seconds for which a request waits for others who put the file aside. Then it is left to the next one."""
+
 
 @dataclass(frozen=True)
 class Appended:
@@ -50,6 +53,6 @@ class Appended:
             os.close(handle)
 
     def _put_aside(self) -> None:
-        with locked(self.path.parent):
+        with locked(self.path.parent, PATIENCE):
             if self.path.exists() and self.path.stat().st_size > self.limit:  # or somebody else was faster
                 self.path.replace(self.before)

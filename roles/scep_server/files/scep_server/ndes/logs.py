@@ -22,7 +22,7 @@ from ..errors import StateError, one_line
 from ..files import locked, private_folder, write_atomically
 from ..settings import Settings
 from .appended import Appended
-from .journal import SILENT, Journal, Written
+from .journal import SILENT, Journal, Reported, Told
 
 log = logging.getLogger("scep_server")
 
@@ -60,7 +60,10 @@ class Logs:
         files = self._current()
         if not files:
             return SILENT
-        return Written(files, self.settings.event_31_swapped, client, next(self._numbers))
+        events, swapped = files.get("events"), self.settings.event_31_swapped
+        if (told := files.get("mscep")) is None:
+            return Reported(events, swapped, client)
+        return Told(told, events, swapped, client, next(self._numbers))
 
     def _current(self) -> dict[str, Appended]:
         try:
