@@ -9,6 +9,7 @@ import pytest
 from people_visitor import ALICE, BOB, Visit, Visitor
 from scep_device import Device
 
+from scep_server.ndes.logs import FILES, FOLDER
 from scep_server.people.origin import from_elsewhere
 from scep_server.people.tokens import LIFETIME, Tokens
 
@@ -129,3 +130,12 @@ def test_who_does_not_log_in_changes_nothing(one: Visitor) -> None:
 def test_the_log_has_who_was_turned_away(one: Visitor, caplog: pytest.LogCaptureFixture) -> None:
     one.post("/people/approve", {"target": "1"})
     assert "192.0.2.7: a form of CORP\\alice was not taken: approve" in caplog.text
+
+
+def test_no_form_of_the_page_is_no_event(visit: Visit) -> None:
+    """Events are about devices."""
+    visitor = visit(event_log=True)
+    assert visitor.get("&".join(f"field{number}=" for number in range(50))).status == 400
+    assert not (visitor.bench.state / FOLDER).exists()
+    assert visitor.get("operation=x").status == 400
+    assert (visitor.bench.state / FOLDER / FILES["events"]).exists()

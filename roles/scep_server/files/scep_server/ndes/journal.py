@@ -99,7 +99,7 @@ class Reported(Journal):
 
     def _failed(self, error: Exception) -> None:
         event = error.event if isinstance(error, ServerError) else None
-        if error is not self._told and (isinstance(error, DecodeError) or _status(error) == HTTPStatus.BAD_REQUEST):
+        if error is not self._told and (isinstance(error, DecodeError) or _no_message(error)):
             event = Event.NOT_DECODED
         if event is not None:
             self.report(event, one_line(error))
@@ -202,6 +202,11 @@ def _add(file: Appended, line: str) -> None:
 def _status(error: Exception) -> HTTPStatus | None:
     """Of an HttpError, which is not known down here."""
     return getattr(error, "status", None)
+
+
+def _no_message(error: Exception) -> bool:
+    """Whether a device is told that it sends nothing that can be read; people are told so with a page."""
+    return _status(error) == HTTPStatus.BAD_REQUEST and getattr(error, "page", None) is None
 
 
 def _name(named: x509.Certificate | CertificateRequest) -> str:
