@@ -24,11 +24,10 @@ def last_lines(file: Path | None) -> list[str] | None:
         end = _end(file)
     except OSError:
         return None
-    return (
-        None
-        if end is None
-        else [line[:LENGTH] for line in end.decode("utf-8", "replace").split("\n") if line][: -LINES - 1 : -1]
-    )
+    if end is None:
+        return None
+    lines = [line[:LENGTH] for line in end.decode("utf-8", "replace").split("\n") if line]
+    return lines[-LINES:][::-1]
 
 
 def _end(file: Path) -> bytes | None:
