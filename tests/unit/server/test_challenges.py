@@ -137,11 +137,13 @@ def test_static_takes_any_text(served_with: ServedWith, device: Device, text: st
 
 def test_static_that_is_missing(served_with: ServedWith, device: Device) -> None:
     bench = served_with(challenge="static")
-    with pytest.raises(StateError, match="There is no static challenge password yet: set one with 'challenge set'"):
+    with pytest.raises(
+        StateError, match="There is no static challenge password yet: set one with 'challenge set --file "
+    ):
         challenges.reusable(bench.server)
     assert "no challenge password yet" in str(bench.refusal(bench.request(device, "guess")).fail_info_text)
     ((outcome, reason),) = bench.lines()
-    assert outcome == "refused" and "set one with 'challenge set'" in reason
+    assert outcome == "refused" and "set one with 'challenge set --file FILE'" in reason
 
 
 @pytest.mark.parametrize("mode", ["single", "static"])

@@ -156,8 +156,10 @@ def test_config_show_for_people(state: Path, people: People) -> None:
 
 def test_config_show_has_templates_as_json(state: Path, people: People, run: Run) -> None:
     settings.save(state, {"templates": {"Router": {"rdn_order": ["CN"]}}})
-    (line,) = [line for line in people(state, "config", "show")[1] if line.startswith("*")]
+    lines = people(state, "config", "show")[1]
+    (line,) = [line for line in lines if line.startswith("*")]
     assert '{"Router": {"rdn_order": ["CN"]}}' in line
+    assert lines[0].index("(init) Subject of the CA") < line.index("Templates of the CA"), "it moves no other row"
     assert run(state, "config", "show")[1]["settings"]["templates"] == {"Router": {"rdn_order": ["CN"]}}
 
 

@@ -62,7 +62,7 @@ def test_otp_list(state: Path, bench: Bench, device: Device, clock: Clock, run: 
 def test_a_static_password(state: Path, tmp_path: Path, device: Device, clock: Clock, run: Run, people: People) -> None:
     set_up(state, challenge="static")
     status, result = run(state, "challenge", "show")
-    assert status == 1 and "set one with 'challenge set'" in result["error"]
+    assert status == 1 and "set one with 'challenge set --file FILE'" in result["error"]
     file = tmp_path / "password"
     for password, changed in (("Grüße: 42", True), ("Grüße: 42", False), ("another", True)):
         file.write_text(f"{password}\n", encoding="utf-8")

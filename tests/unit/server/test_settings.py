@@ -28,6 +28,9 @@ def test_lists_become_tuples() -> None:
     ("name", "value", "says"),
     [
         ("colour", "red", "There is no setting colour"),
+        ("zzzz", 1, "There is no setting zzzz; there are ca_subject, layout, "),
+        ("certificates_days", 1, "There is no setting certificates_days; similar ones are certificate_days, "),
+        ("PasswordMaximum", 1, "There is no setting PasswordMaximum; similar ones are PasswordMax, "),
         ("workers", 0, "workers must be between 1 and 64"),
         ("workers", True, "workers must be a whole number, not true"),
         ("workers", "2", 'workers must be a whole number, not "2"'),

@@ -72,7 +72,7 @@ def reusable(server: Server) -> str:
     sealed = store.kept(kind)
     if sealed is None:
         if kind != "single":
-            raise StateError("There is no static challenge password yet: set one with 'challenge set'.")
+            raise StateError("There is no static challenge password yet: set one with 'challenge set --file FILE'.")
         store.keep(
             kind, _seal(otp_key, kind, _new(server.settings.otp_octets)), replace=False
         )  # or somebody else does it at this moment

@@ -11,6 +11,7 @@ default.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -266,7 +267,10 @@ _TYPE_WORDS = {
 def parse(values: Mapping[str, Any]) -> Settings:
     """Check plain values, as JSON gives them. Raises SettingsError with a sentence that names the setting."""
     if unknown := sorted(set(values) - set(_FIELDS) - set(MSCEP)):
-        raise SettingsError(f"There is no setting {', '.join(unknown)}; there are {', '.join(_FIELDS)}.")
+        names = (*_FIELDS, *MSCEP)
+        near = {close: None for name in unknown for close in difflib.get_close_matches(name, names)}
+        others = f"similar ones are {', '.join(near)}" if near else f"there are {', '.join(_FIELDS)}"
+        raise SettingsError(f"There is no setting {', '.join(unknown)}; {others}.")
     checked = {name: _value(name, value) for name, value in expanded(values).items()}
     settings = Settings(**checked)
     if bool(settings.tls_certificate) != bool(settings.tls_key):

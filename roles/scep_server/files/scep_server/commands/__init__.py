@@ -83,9 +83,10 @@ def moment(seconds: int | None) -> str | None:
     return None if seconds is None else dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat()
 
 
-def columns(rows: list[tuple[str, ...]]) -> list[str]:
-    """Rows as lines with aligned columns; the last one is as long as it likes."""
-    widths = [max(map(len, column), default=0) for column in zip(*rows, strict=True)][:-1]
+def columns(rows: list[tuple[str, ...]], *, widest: int = 1000) -> list[str]:
+    """Rows as lines with aligned columns; the last one is as long as it likes. A longer cell than `widest` moves its
+    own row alone."""
+    widths = [min(max(map(len, column), default=0), widest) for column in zip(*rows, strict=True)][:-1]
     return [
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip()
         for row in rows

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,9 @@ def serial(text: str) -> str:
     """For argparse: a serial number in hexadecimal, colons allowed, as the database has it."""
     digits = text.replace(":", "")
     if not re.fullmatch("[0-9A-Fa-f]{1,40}", digits):  # 20 octets at most (RFC 5280 section 4.1.2.2)
-        raise ValueError
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no serial number in hexadecimal, as 'certificates list' has them"
+        )
     return serial_text(int(digits, 16))
 
 

@@ -86,7 +86,7 @@ def _config_show(state: Path, _arguments: Arguments) -> Outcome:
         for name, default, about in settings.table()
     ]
     changed = [name for name, default, _about in settings.table() if values[name] != default]
-    return Outcome({"settings": values, "changed_from_default": changed}, columns(rows))
+    return Outcome({"settings": values, "changed_from_default": changed}, columns(rows, widest=32))
 
 
 def _text(value: Any) -> str:
