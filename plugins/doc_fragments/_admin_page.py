@@ -29,6 +29,10 @@ options:
             local or a network connection.
         type: int
         default: 5
+requirements:
+  - requests-ntlm, for O(otp.auth=ntlm) and O(otp.auth=negotiate)
+  - requests-kerberos and krb5, for O(otp.auth=kerberos)
+  - gssapi and krb5, for Kerberos inside of O(otp.auth=negotiate)
 """
 
 
@@ -64,7 +68,7 @@ options:
     required: true
   username:
     description:
-      - Who asks, as C(DOMAIN\\user) or C(user@REALM).
+      - Who asks, as C(DOMAIN\user) or C(user@REALM).
       - NDES gives passwords to a user who has the right to enrol on all three templates that it is set to.
     type: str
   password:

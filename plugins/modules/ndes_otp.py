@@ -52,6 +52,7 @@ requirements:
   - requests 2.25 or newer
   - requests-ntlm, for O(auth=ntlm) and O(auth=negotiate)
   - requests-kerberos and krb5, for O(auth=kerberos)
+  - gssapi and krb5, for Kerberos inside of O(auth=negotiate)
 seealso:
   - module: netcert.ndes.scep_certificate
 """

@@ -162,7 +162,9 @@ notes:
   - To have the certificate of a network device made on the controller, use C(delegate_to=localhost), or the connection
     of the device's platform.
 seealso:
+  - module: netcert.ndes.scep_certificate_pipe
   - module: netcert.ndes.scep_ca_info
+  - module: netcert.ndes.ndes_otp
 """
 
 EXAMPLES = r"""
