@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 import yaml
 
-from scep_server import cli
+from scep_server import cli, settings
 from scep_server.commands import Command
 from scep_server.faults.active import Wanted
 from scep_server.faults.table import EVERYTHING, TABLE
@@ -49,6 +51,26 @@ def test_every_command_has_a_help(command: Command, capsys: pytest.CaptureFixtur
     printed = capsys.readouterr().out
     assert all(name in printed for name in options(command)) and "--json" in printed
     assert (command.run.__doc__ or "").split()[0] in printed
+
+
+def typed() -> list[str]:
+    """The command lines of the pages that call the server, without what a shell makes of them."""
+    pages = [*settings_page.PAGE.parent.glob("*.md"), ROLE / "README.md", ROLE.parents[1] / "README.md"]
+    text = "\n".join(page.read_text(encoding="utf-8").replace("\\\n", " ") for page in pages)
+    return re.findall(r"^\$ (?:.*[( ])?(scep-server --state [^|>)#]+?)(?:\)| [|>#&].*)?$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("line", sorted(set(typed())))
+def test_the_guides_type_what_the_parser_takes(line: str) -> None:
+    arguments = cli.parser().parse_args(shlex.split(line)[1:])
+    settings.parse(dict(map(settings.parse_assignment, getattr(arguments, "set", ()))))
+
+
+def test_the_templates_of_the_guide_are_settings() -> None:
+    (block,) = re.findall(
+        r"```json\n(\{\n  \"templates\".+?)```", settings_page.PAGE.read_text(encoding="utf-8"), re.DOTALL
+    )
+    assert list(settings.parse(json.loads(block)).templates) == ["Router", "RouterSigning"]
 
 
 def test_the_guide_has_every_setting() -> None:
