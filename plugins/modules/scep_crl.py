@@ -63,7 +63,7 @@ options:
   serial_number:
     description:
       - Serial number of the certificate whose revocation list is wanted. The certificate is fetched from the server
-        (GetCert) and returned in RV(certificate).
+        (GetCert) and returned in RV(certificate). NDES is not expected to answer that; there, give the certificate.
       - A number is taken as it is, such as RV(netcert.ndes.scep_certificate#module:serial_number). A text is taken as
         hexadecimal digits, with or without colons. With colons it has to be in quotes.
     type: raw
@@ -79,6 +79,8 @@ options:
     type: bool
     default: false
 notes:
+  - NDES refuses GetCRL. Certificates that come from it need a distribution point that begins with C(http://), or the
+    task fails with that refusal.
   - A revocation that happened since the CRL was signed shows with O(force=true) only, or as soon as the file is
     renewed.
   - Files of more than 4 MiB are not fetched.
@@ -99,7 +101,7 @@ EXAMPLES = r"""
 
 - name: Ask whether a certificate is revoked by now
   netcert.ndes.scep_crl:
-    url: http://ndes.example.com/certsrv/mscep/mscep.dll
+    url: http://scep.example.com/scep
     ca_fingerprint: "{{ pki_ca_fingerprint }}"
     serial_number: "61:C8:C5:EC:6C:50:CB:18"
     path: /var/lib/pki/device.crl
