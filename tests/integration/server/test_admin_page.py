@@ -174,3 +174,10 @@ def test_secrets_are_not_in_the_log(site: Site, session: requests.Session, tmp_p
     log = (tmp_path / "log0").read_text()
     assert password and f"a one-time password for {USER}" in log
     assert PASSWORD not in log and password not in log
+
+
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o644, True)])
+def test_a_file_of_passwords_that_is_no_secret_is_told(site: Site, tmp_path: Path, mode: int, warned: bool) -> None:
+    (tmp_path / "users").chmod(mode)
+    site()
+    assert (f"others can read the passwords in {tmp_path / 'users'}" in (tmp_path / "log0").read_text()) is warned

@@ -163,6 +163,8 @@ def _check_address(settings: Settings) -> None:
 
 def _begin(state: Path, settings: Settings) -> None:
     """What is done once for each start, not in each worker."""
+    if settings.admin_page and settings.users_file and (state / settings.users_file).stat().st_mode & 0o077:
+        log.warning("others can read the passwords in %s: chmod 600", state / settings.users_file)
     if not settings.otp_forgotten_at_start:
         return
     server = open_server(state, settings=settings)
