@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import importlib
 import struct
 import sys
@@ -126,7 +125,7 @@ class Ntlm(Login):
 
     def authenticate(self, url: str) -> Any:
         """See Login."""
-        return _NtlmAuth(HttpNtlmAuth(self.username, self.password, send_cbt=self.channel_binding))
+        return _Told(HttpNtlmAuth(self.username, self.password, send_cbt=self.channel_binding))
 
 
 class Kerberos(Login):
@@ -152,7 +151,7 @@ class Kerberos(Login):
             spnego.client(self.username, self.password, hostname=host, service="HTTP", protocol="kerberos").step()
         except _SPOKEN as error:
             raise TransportError(f"auth: there is no Kerberos ticket for HTTP/{host}: {_reason(error)}.") from None
-        return auth
+        return _Told(auth)
 
 
 class Negotiate(Login):
@@ -180,20 +179,22 @@ LOGINS: dict[str, type[Login]] = {
 """Option auth -> the way to log in."""
 
 
-class _NtlmAuth:
-    """requests-ntlm, which raises errors of all kinds when a server does not go on as it should."""
+class _Told:
+    """A log-in of requests-ntlm or requests-kerberos, which raise errors of all kinds when a server does not go on as
+    it should: they are told in a sentence."""
 
     def __init__(self, auth: Any) -> None:
         self._auth = auth
 
     def __call__(self, request: Any) -> Any:
         request = self._auth(request)
+        (self._hook,) = request.hooks["response"]
         request.hooks["response"] = [self._answer]
         return request
 
     def _answer(self, response: Any, **options: Any) -> Any:
         try:
-            return self._auth.response_hook(response, **options)
+            return self._hook(response, **options)
         except PermissionError:  # refused before anything was proved
             return response
         except _RAISED:
@@ -256,7 +257,7 @@ def _token(response: Any) -> bytes | None:
         if scheme.lower() == "negotiate":
             try:
                 return base64.b64decode(value, validate=True)
-            except binascii.Error:
+            except ValueError:  # binascii.Error is one, and what is not ASCII another
                 return None
     return None
 

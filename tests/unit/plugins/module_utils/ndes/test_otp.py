@@ -5,20 +5,23 @@
 from __future__ import annotations
 
 import datetime as dt
+import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible_collections.netcert.ndes.plugins.module_utils import _deps
 from ansible_collections.netcert.ndes.plugins.module_utils.argspec import OTP
 from ansible_collections.netcert.ndes.plugins.module_utils.context import perform
+from ansible_collections.netcert.ndes.plugins.module_utils.ndes import login as login_module
 from ansible_collections.netcert.ndes.plugins.module_utils.ndes import otp as otp_module
 from ansible_collections.netcert.ndes.plugins.module_utils.ndes.hand_out import hand_out
 from ansible_collections.netcert.ndes.plugins.module_utils.ndes.login import LOGINS
 
 from support.acceptors import Refused
-from support.admin import FULL, LOGIN, ONCE, PASSWORD, PATH, THUMBPRINT, Admin, page, running
+from support.admin import FULL, LOGIN, ONCE, PASSWORD, PATH, SCHEMES, THUMBPRINT, Admin, page, running
 from support.task import Run
 
 TlsFiles = Callable[[str], "tuple[Path, Path, Path]"]
@@ -219,6 +222,38 @@ def test_a_login_that_does_not_go_on(admin: Admin, task: Run, auth: str, answer:
     admin.login, admin.acceptor = auth, lambda _login, _binding: Stubborn(answer)
     assert told in sentence(task, auth=auth)
     assert (admin.asked, admin.logins) == ([], 1)  # not tried again, for a user can be locked out
+
+
+def test_a_challenge_that_is_no_base64(admin: Admin, task: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    admin.login = "negotiate"
+    for word in ("Negotiate \xe9", "Negotiate a"):
+        monkeypatch.setitem(SCHEMES, "negotiate", word)
+        assert "the log-in was refused" in sentence(task, auth="negotiate")
+    assert admin.logins == 0
+
+
+@pytest.mark.parametrize("error", [ValueError("padding"), KeyError("127.0.0.1"), struct.error("short")])
+def test_what_requests_kerberos_raises(
+    admin: Admin, task: Run, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    class Auth:
+        """As it is of the library: a hook, in which whatever the server sends is taken apart."""
+
+        def __init__(self, **_options: Any) -> None:
+            pass
+
+        def __call__(self, request: Any) -> Any:
+            request.register_hook("response", self.handle_response)
+            return request
+
+        def handle_response(self, _response: Any, **_options: Any) -> Any:
+            raise error
+
+    monkeypatch.setattr(_deps, "absent", lambda _library: None)
+    library = SimpleNamespace(HTTPKerberosAuth=Auth, OPTIONAL=2)
+    monkeypatch.setattr(login_module, "requests_kerberos", library, raising=False)
+    monkeypatch.setattr(login_module.spnego, "client", lambda *_given, **_more: SimpleNamespace(step=bytes))
+    assert sentence(task, auth="kerberos").startswith(BREAKS_OFF)
 
 
 def test_nothing_to_log_in_with(admin: Admin, task: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
