@@ -176,6 +176,14 @@ def test_not_http(server: Any, data: bytes) -> None:
     assert answer.startswith(b"HTTP/1.1 400 ") and b"<html" not in answer
 
 
+@pytest.mark.parametrize("rest", [b"zz\r\n", b"0\r\nno trailer\r\n\r\n", b"5\r\nhello0\r\n\r\n"])
+def test_a_body_that_nobody_reads_gets_no_answer_of_its_own(server: Any, rest: bytes) -> None:
+    """There would be two, and the second one would be taken for that of the next request."""
+    head = b"GET /?operation=GetCACaps HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    answer = raw(server, head + rest)
+    assert answer.startswith(b"HTTP/1.1 200 ") and answer.count(b"HTTP/1.1 ") == 1
+
+
 def test_oversized_bodies(client: Client, server: Any) -> None:
     def pieces() -> Iterator[bytes]:
         for _unused in range(40):

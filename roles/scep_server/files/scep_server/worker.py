@@ -147,6 +147,14 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ships no t
         conn.sock.sendall(response.octets(req.version, body, keep=keep))
         return keep
 
+    def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
+        """The answer is sent: the rest of a request that cannot be read gets no other one, and ends the connection."""
+        try:
+            return bool(super()._keepalive_after(conn, keepalive))
+        except (errors.ParseException, OSError) as error:
+            log.info("%s: closed, as its request does not end: %s", conn.client[0], type(error).__name__)
+            return False
+
     def _says_more(self, conn: Any) -> bool:
         """Whether a client that stays has its next request here at once, while nobody else needs the thread.
 
