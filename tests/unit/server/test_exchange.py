@@ -6,15 +6,19 @@
 from __future__ import annotations
 
 import io
+import logging
+import socket
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 from wsgiref.validate import validator
 
 import pytest
+from gunicorn.http import errors
 
 from scep_server.app import Environ
 from scep_server.exchange import Response, environ_of
+from scep_server.worker import Worker
 
 
 def _request(headers: list[tuple[str, str]]) -> SimpleNamespace:
@@ -81,3 +85,20 @@ def test_an_answer_says_once_what_becomes_of_the_connection(
 def test_no_header_becomes_two(value: str) -> None:
     with pytest.raises(ValueError, match="line break"):
         Response().start_response("302 Found", [("Content-Length", "0"), ("Location", value)])
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "logged"),
+    [
+        (errors.InvalidChunkSize(b"zz"), b"400 Bad Request", logging.INFO),
+        (errors.LimitRequestHeaders("many"), b"431 Request Header Fields Too Large", logging.INFO),
+        (ValueError("A header of the answer has a line break in it."), b"500 Internal Server Error", logging.ERROR),
+    ],
+)
+def test_whose_fault_it_is(error: Exception, status: bytes, logged: int, caplog: pytest.LogCaptureFixture) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, caplog.at_level(logging.INFO):
+        Worker.handle_error(None, None, ours, ("192.0.2.1", 4711), error)
+        answer = theirs.recv(65536)
+    assert answer.startswith(b"HTTP/1.1 " + status + b"\r\n")
+    assert max(record.levelno for record in caplog.records) == logged

@@ -43,13 +43,17 @@ LINGER_SECONDS = 1.0
 """How long a closed connection may still send, so that our last answer is not lost to a reset."""
 LINGER_BYTES = 262144
 
-# What a request that is no HTTP is answered with; everything else is 400.
+# What a request that is no HTTP is answered with; the first that fits counts, and nothing fits what is our own fault.
 _STATUS: dict[type[Exception], HTTPStatus] = {
     errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
     errors.LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     errors.UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
     errors.ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
+    errors.ParseException: HTTPStatus.BAD_REQUEST,
+    ssl.SSLError: HTTPStatus.BAD_REQUEST,
 }
+_NO_REQUEST = "this is not a request that the server reads"
+_OUR_FAULT = "the server could not handle this request, and its log says why"
 
 
 @dataclass(slots=True)
@@ -193,12 +197,15 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ships no t
         shut(conn.sock, socket.SHUT_RD)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
-        """Answer what is no HTTP request with one line."""
-        if not isinstance(exc, (errors.ParseException, ssl.SSLError)):
+        """Answer what is no HTTP request, or what nobody foresaw, with one line."""
+        status, text = next(
+            ((status, _NO_REQUEST) for kind, status in _STATUS.items() if isinstance(exc, kind)),
+            (HTTPStatus.INTERNAL_SERVER_ERROR, _OUR_FAULT),
+        )
+        if status is HTTPStatus.INTERNAL_SERVER_ERROR:
             log.error("a connection was not foreseen", exc_info=exc)
-        status = next((status for kind, status in _STATUS.items() if isinstance(exc, kind)), HTTPStatus.BAD_REQUEST)
         log.info("%s: %s: %s", addr[0] if addr else "", status.phrase, type(exc).__name__)
-        text = f"{status.phrase}: this is not a request that the server reads.\n"
+        text = f"{status.phrase}: {text}.\n"
         answer = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\nContent-Type: text/plain\r\n"
             f"Content-Length: {len(text)}\r\n\r\n{text}"
