@@ -63,7 +63,7 @@ def approve(server: Server, request_id: int, person: Person = SOMEBODY) -> x509.
         verify_csr(csr, server.allowed)
         certificate = sign(server, csr, now)
     except (Refusal, MessageError) as error:
-        raise ServerError(f"Request {request_id} cannot be approved: {error}") from None
+        raise ServerError(f"Request {request_id} cannot be approved: {printable(str(error))}") from None
     kept = {name: row[name] for name in _CARRIED_OVER} | certificate_row(server, certificate, now)
     reason = person.reason(by_template(server))
     line = _record(row, person, epoch(now), "approved", reason=reason, serial=kept["serial"])

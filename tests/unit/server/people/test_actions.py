@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,16 @@ def test_what_the_policy_of_today_refuses(visit: Visit, device: Device) -> None:
     response = visitor.click("approve", 1)
     assert response.status == 409 and b"Request 1 cannot be approved: " in response.body
     assert not decisions(visitor.bench)
+
+
+def test_what_is_refused_is_one_line_of_the_log(visit: Visit, device: Device, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever a device is called: people read the log on the page."""
+    visit().wait(dataclasses.replace(device, name=r"CN=a\0A2026-06-01 12:00:00\,000 INFO forged"))
+    visitor = visit(subject_patterns=["CN=other"])
+    with caplog.at_level(logging.INFO):
+        assert visitor.click("approve", 1).status == 409
+    (line,) = (record.getMessage() for record in caplog.records if "could not approve" in record.getMessage())
+    assert "forged" in line and line.isprintable()
 
 
 @pytest.mark.parametrize("reason", approval.REASONS)
