@@ -18,7 +18,7 @@ from ansible_collections.netcert.ndes.plugins.module_utils.scep.errors import De
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.wire import Query, decode_get_message, parse_query
 
 from . import crl, metrics
-from .errors import StoreBusy, Unavailable
+from .errors import ServerError, StoreBusy, Unavailable
 from .faults.active import Place
 from .operations import OPERATIONS, Answer, Asked, Operation
 from .server import Server
@@ -82,8 +82,11 @@ class Application:
             log.warning("%s", error)
             status, headers = HTTPStatus.SERVICE_UNAVAILABLE, (("Retry-After", "5"),)
             answer = _line("The server cannot reach its database; try again later.")
-        except Exception:
-            log.exception("a request was not foreseen")
+        except Exception as error:
+            if isinstance(error, ServerError):  # such as a file of users that cannot be read
+                log.error("%s: %s", client_of(environ), error)
+            else:
+                log.exception("a request was not foreseen")
             status = HTTPStatus.INTERNAL_SERVER_ERROR
             answer = _line("The server could not handle this request; its log says why.")
         named = (("Content-Type", answer.content_type),) if answer.content_type else ()

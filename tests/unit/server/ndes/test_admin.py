@@ -378,6 +378,7 @@ def test_users_that_cannot_be_read_are_a_500(site: Callable[..., Site], caplog: 
     status, _headers, body = served.get(authorization=basic(USER, PASSWORD))
     assert status == HTTPStatus.INTERNAL_SERVER_ERROR
     assert b"users" not in body and "users_file cannot be read" in caplog.text
+    assert "Traceback" not in caplog.text and "not foreseen" not in caplog.text
 
 
 def test_what_keeps_the_page_from_serving_is_said_at_the_start(site: Callable[..., Site]) -> None:
