@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from stored import NOW, key, record, row, together
 
 from scep_server.errors import ServerError, StateError, StoreBusy
-from scep_server.store import Store, database, open_store
+from scep_server.store import Store, audit, database, open_store
 from scep_server.store.answers import Issued
 
 
@@ -80,6 +80,16 @@ def test_a_held_connection_serves_every_use(opened: Store) -> None:
             assert [line["outcome"] for line in opened.audit.records()] == ["issued"]
     assert len(got) == (1 if opened.database.lasting else 2)
     assert [line["outcome"] for line in together(1, lambda _number: opened.audit.records())[0]] == ["issued"]
+
+
+def test_no_use_within_a_use(opened: Store) -> None:
+    """The inner one would take back what the outer one has written, and nobody would be told."""
+    with opened.database.held(), pytest.raises(sa.exc.InvalidRequestError), opened.database.writing() as connection:
+        audit.add(connection, record())
+        opened.audit.records()
+    assert opened.audit.records() == []
+    opened.audit.add(record())
+    assert len(opened.audit.records()) == 1
 
 
 def test_a_connection_that_was_lost_is_replaced(opened: Store) -> None:

@@ -108,8 +108,10 @@ class _Use:
 
     def __enter__(self) -> sa.Connection:
         self._connection = self._held or _connect(self._database.engine)
-        if self._writing or not self._database.lasting:
-            self._connection.begin()  # with neither driver does it go to the database
+        if self._writing or not self._database.lasting or self._connection.in_transaction():
+            # With neither driver does it go to the database. Within another use it is refused: at the end of the inner
+            # one, what the outer one has written would be rolled back.
+            self._connection.begin()
         return self._connection
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: Any) -> None:
