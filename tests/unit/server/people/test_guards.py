@@ -136,6 +136,9 @@ def test_no_form_of_the_page_is_no_event(visit: Visit) -> None:
     """Events are about devices."""
     visitor = visit(event_log=True)
     assert visitor.get("&".join(f"field{number}=" for number in range(50))).status == 400
+    cut_off = visitor.post("/people/approve", {}, CONTENT_LENGTH="5000")
+    assert (cut_off.status, cut_off.headers["Connection"]) == (400, "close")
+    assert b'<p role="alert"><bdi>The body ended too early.</bdi>' in cut_off.body
     assert not (visitor.bench.state / FOLDER).exists()
     assert visitor.get("operation=x").status == 400
     assert (visitor.bench.state / FOLDER / FILES["events"]).exists()

@@ -65,7 +65,10 @@ class PeoplePage:
         if environ["REQUEST_METHOD"] != "POST":
             allow = ("Allow", "POST")
             raise _said(HTTPStatus.METHOD_NOT_ALLOWED, "What changes something is asked for with POST.", (allow,))
-        body = read_body(environ, MAX_FORM, "A form")
+        try:
+            body = read_body(environ, MAX_FORM, "A form")
+        except HttpError as error:
+            raise _said(error.status, error.text, error.headers) from None
         admitted = self._admit(server, environ)
         fields = _fields(body.decode("ascii", "replace"))
         target, client = fields.get("target", ""), client_of(environ)
