@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.netcert.ndes.plugins.module_utils.scep.constants import PkiStatus
+from cryptography import x509
 from people_visitor import ALICE, Visit
 from scep_device import Bench, Device
 
@@ -164,6 +165,18 @@ def test_many_requests(visit: Visit, device: Device, monkeypatch: pytest.MonkeyP
     page = visitor.page()
     assert "3 wait for a decision; these are the oldest 2" in page.text
     assert [form.fields["target"] for form in page.forms if form.action == "/people/approve"] == ["1", "2"]
+
+
+def test_a_request_for_very_many_names(visit: Visit, device: Device) -> None:
+    """One device does not make the page so long that people cannot decide on the others."""
+    visitor = visit()
+    names = x509.SubjectAlternativeName([x509.DNSName("a" * 5000), *(x509.DNSName(f"n{n}") for n in range(5000))])
+    visitor.bench.answer(visitor.bench.request(device, visitor.bench.passwords()[0], extensions=[(names, False)]))
+    page = visitor.page()
+    assert f"dns:{'a' * 296}… (5004 characters) dns:n0 dns:n1 " in page.text
+    assert " dns:n18 and 4981 more names" in page.text and "n19" not in page.text
+    assert len(visitor.get().body) < 20_000
+    assert visitor.click("deny", 1).status == 303
 
 
 def test_a_renewal_and_what_cannot_be_read(visit: Visit, device: Device, monkeypatch: pytest.MonkeyPatch) -> None:

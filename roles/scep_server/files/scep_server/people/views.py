@@ -34,6 +34,9 @@ PASSWORDS = 10
 REQUESTS = 50
 CERTIFICATES = 20
 """Rows of each table, at most."""
+NAMES = 20
+NAME_LENGTH = 300
+"""Of one request, and characters of each: a request can be a megabyte of them, and nobody could see the others then."""
 
 _NUMBER = re.compile("[0-9]{1,18}")
 _SERIAL = re.compile("[0-9a-f]{1,40}")
@@ -81,13 +84,15 @@ def passwords(server: Server, now: int) -> dict[str, Any]:
 def requests(server: Server, tokens: Tokens) -> dict[str, Any]:
     """Those that wait, the oldest first, with a token for each decision."""
     rows = server.store.answers.requests(PENDING, REQUESTS)
+    names = {row["id"]: _names(row["csr"]) for row in rows}
     return {
         "waiting": server.store.answers.pending() if len(rows) == REQUESTS else len(rows),
         "rows": [
             {
                 "id": row["id"],
                 "subject": row["subject"],
-                "names": _names(row["csr"]),
+                "names": [_cut(name) for name in names[row["id"]][:NAMES]],
+                "more": max(0, len(names[row["id"]]) - NAMES),
                 "renews": row["replaces"],
                 "client": row["client"],
                 "transaction_id": row["transaction_id"],
@@ -109,6 +114,10 @@ def _names(csr: bytes) -> list[str]:
         return []
     except (DecodeError, MessageError, ValueError):
         return ["(cannot be read)"]
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= NAME_LENGTH else f"{name[:NAME_LENGTH]}… ({len(name)} characters)"
 
 
 def certificates(server: Server, search: Search, tokens: Tokens, now: int) -> dict[str, Any]:
