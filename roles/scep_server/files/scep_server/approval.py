@@ -21,7 +21,7 @@ from .issue import by_template, certificate_row, sign
 from .server import Server
 from .store import epoch
 from .store.answers import PENDING
-from .store.audit import Record, printable
+from .store.audit import LENGTH, Record, printable
 
 UNSPECIFIED = "unspecified"
 REASONS = (UNSPECIFIED, *crl.REASONS)
@@ -38,9 +38,11 @@ class Person:
     address: str = ""
 
     def reason(self, text: str) -> str:
-        """What the audit says: the text, and who it was."""
-        by = f"by {printable(self.name)}" if self.name else ""
-        return ", ".join(filter(None, (text, by)))
+        """What the audit says: the text, of which the end gives way where it is too long, and who it was."""
+        if not self.name:
+            return text
+        by = f"by {printable(self.name)}"
+        return ", ".join(filter(None, (text[: max(0, LENGTH - len(f", {by}"))], by)))
 
 
 SOMEBODY = Person()

@@ -19,6 +19,7 @@ from scep_device import Bench, Device
 from scep_server import approval, crl
 from scep_server.certificate import serial_text
 from scep_server.people import views
+from scep_server.store.audit import LENGTH
 from support.html_page import HtmlPage
 
 
@@ -71,6 +72,15 @@ def test_deny_without_a_reason(visit: Visit, device: Device) -> None:
     assert visitor.click("deny", 1).status == 303
     assert "(CN=device.example,O=Example) was denied. " in visitor.page("request=1").text
     assert decisions(visitor.bench)[0]["reason"] == f"by {ALICE}"
+
+
+def test_a_long_reason_does_not_hide_who_it_was(visit: Visit, device: Device) -> None:
+    """The length of the field is a matter of the browser."""
+    visitor = visit()
+    visitor.wait(device)
+    assert visitor.click("deny", 1, reason="x" * 5000).status == 303
+    (line,) = decisions(visitor.bench)
+    assert line["reason"] == "x" * (LENGTH - len(f", by {ALICE}")) + f", by {ALICE}"
 
 
 @pytest.mark.parametrize("first", ["approve", "deny"])

@@ -18,7 +18,8 @@ from .schema import audit, counters
 
 # What no log line should have, and what PostgreSQL does not store
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_LENGTH = 1000
+LENGTH = 1000
+"""Characters of a text, at most."""
 
 _TOTALS = sa.select(counters.c.message_type, counters.c.outcome, sa.func.sum(counters.c.value)).group_by(
     counters.c.message_type, counters.c.outcome
@@ -27,7 +28,7 @@ _TOTALS = sa.select(counters.c.message_type, counters.c.outcome, sa.func.sum(cou
 
 def printable(text: str) -> str:
     """For people and for the database: without control characters, of limited length."""
-    return _CONTROL.sub("?", text)[:_LENGTH]
+    return _CONTROL.sub("?", text)[:LENGTH]
 
 
 @dataclass(frozen=True, slots=True)
