@@ -265,6 +265,22 @@ def test_stalled_clients_over_tls(state: Path, serve: Callable[..., Any], tls: t
             assert _ends(connection), where
 
 
+def test_two_requests_in_one_record(state: Path, serve: Callable[..., Any], tls: tuple[Path, Path]) -> None:
+    """The first one ends where a read of the parser does, so that the second one is left within TLS."""
+    server = serve(state, "--tls-certificate", str(tls[0]), "--tls-key", str(tls[1]))
+    head = b"POST /?operation=PKIOperation HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
+    size = 8192 - len(head % 8000)
+    first = head % size + b"x" * size
+    context = ssl.create_default_context(cafile=str(tls[0]))
+    with (
+        socket.create_connection(("127.0.0.1", server.port), timeout=30) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as connection,
+    ):
+        connection.sendall(first + b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        answers = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answers.startswith(b"HTTP/1.1 400 ") and answers.endswith(b"\r\n\r\nok\n")
+
+
 def _ends(connection: socket.socket) -> bool:
     """Whether the server closes the connection."""
     connection.settimeout(30)

@@ -165,10 +165,11 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ships no t
         Many have, and the way of a connection through the main loop and back costs as much as a short wait.
         """
         self._unwatch()
-        if self._queued or not self.alive:
-            return False
-        poll = select.poll()
         try:
+            _take_from_tls(conn)
+            if self._queued or not self.alive:
+                return False
+            poll = select.poll()
             poll.register(conn.sock, select.POLLIN)
             return bool(poll.poll(NEXT_MILLISECONDS))
         except (OSError, ValueError):  # cut off meanwhile
@@ -213,6 +214,16 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ships no t
         with contextlib.suppress(OSError, ValueError):
             client.settimeout(LINGER_SECONDS)
             client.sendall(answer.encode("ascii"))
+
+
+def _take_from_tls(conn: Any) -> None:
+    """Have gunicorn keep what TLS has taken off the socket already: there, nobody would look for it again.
+
+    It is another request, behind one that ended where a read did.
+    """
+    if isinstance(conn.sock, ssl.SSLSocket) and (octets := conn.sock.pending()):
+        unreader = conn.parser.unreader
+        unreader.unread(unreader.take_buffered() + conn.sock.recv(octets))
 
 
 def shut(connection: socket.socket, how: int) -> None:
