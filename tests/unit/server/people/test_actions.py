@@ -186,6 +186,8 @@ def test_a_request_for_very_many_names(visit: Visit, device: Device) -> None:
     assert f"dns:{'a' * 296}… (5004 characters) dns:n0 dns:n1 " in page.text
     assert " dns:n18 and 4981 more names" in page.text and "n19" not in page.text
     assert len(visitor.get().body) < 20_000
+    assert "Asks for more than is shown here: requests approve 1" in page.text
+    assert not [form for form in page.forms if form.action == "/people/approve"]
     assert visitor.click("deny", 1).status == 303
 
 

@@ -24,7 +24,7 @@ from ..policy import name_text
 from ..server import Server
 from ..store import epoch
 from ..store.answers import PENDING
-from ..store.audit import printable
+from ..store.audit import LENGTH, printable
 from ..store.certificates import STATES, state_of
 from .addresses import PAGE
 from .log import last_lines
@@ -84,24 +84,28 @@ def passwords(server: Server, now: int) -> dict[str, Any]:
 def requests(server: Server, tokens: Tokens) -> dict[str, Any]:
     """Those that wait, the oldest first, with a token for each decision."""
     rows = server.store.answers.requests(PENDING, REQUESTS)
-    names = {row["id"]: _names(row["csr"]) for row in rows}
     return {
         "waiting": server.store.answers.pending() if len(rows) == REQUESTS else len(rows),
-        "rows": [
-            {
-                "id": row["id"],
-                "subject": row["subject"],
-                "names": [_cut(name) for name in names[row["id"]][:NAMES]],
-                "more": max(0, len(names[row["id"]]) - NAMES),
-                "renews": row["replaces"],
-                "client": row["client"],
-                "transaction_id": row["transaction_id"],
-                "created": moment(row["created"]),
-                "approve": tokens.make("approve", str(row["id"])),
-                "deny": tokens.make("deny", str(row["id"])),
-            }
-            for row in rows
-        ],
+        "rows": [_request(row, tokens) for row in rows],
+    }
+
+
+def _request(row: Mapping[str, Any], tokens: Tokens) -> dict[str, Any]:
+    """Nobody can approve here what is not all to be seen: what matters might stand in the rest."""
+    names, target = _names(row["csr"]), str(row["id"])
+    shown = [_cut(name) for name in names[:NAMES]]
+    whole = shown == names and len(row["subject"]) < LENGTH
+    return {
+        "id": row["id"],
+        "subject": row["subject"],
+        "names": shown,
+        "more": len(names) - len(shown),
+        "renews": row["replaces"],
+        "client": row["client"],
+        "transaction_id": row["transaction_id"],
+        "created": moment(row["created"]),
+        "approve": tokens.make("approve", target) if whole else None,
+        "deny": tokens.make("deny", target),
     }
 
 
