@@ -58,7 +58,8 @@ class PeoplePage:
     def _look(self, server: Server, environ: Environ) -> Answer:
         admitted = self._admit(server, environ)
         given = _fields(environ.get("QUERY_STRING", ""))
-        shown = views.everything(server, admitted.user, given, _tokens(server, admitted), self._log_file)
+        with server.store.database.held():
+            shown = views.everything(server, admitted.user, given, _tokens(server, admitted), self._log_file)
         return render.html("page.html", admitted.headers, **shown)
 
     def _act(self, server: Server, environ: Environ, verb: str) -> Answer:
