@@ -315,6 +315,11 @@ CLIENT: tuple[Remedy, ...] = (
         "Run again some minutes later",
     ),
     Remedy(
+        ("The certificate names no place of its CRL with http",),
+        "The server gives no CRL, as NDES does not, and the certificate does not say where else it is",
+        "Have the CA write a CRL distribution point with http into its certificates, and fetch the CRL from there",
+    ),
+    Remedy(
         ("No CRL can be had",),
         "Neither the server nor a distribution point of the certificate has a CRL that holds; each says why",
         "Mend one of them; the file that was there is untouched",

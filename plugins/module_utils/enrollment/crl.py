@@ -204,7 +204,7 @@ def _obtain(
         except (EnrollmentError, ScepError) as error:
             complaints[source] = error
     if len(complaints) == 1:
-        raise complaints[SCEP]
+        raise TransportError(f"{complaints[SCEP]} The certificate names no place of its CRL with http.")
     raise TransportError(
         f"No CRL can be had. {' '.join(f'From {source}: {error}' for source, error in complaints.items())}"
     )

@@ -277,7 +277,9 @@ def test_download_is_bounded(task: Run, server: Awkward, points: Awkward) -> Non
 def test_without_points_the_server_has_the_last_word(task: Run, server: Awkward, pki: Pki) -> None:
     task.options["certificate_content"] = pem(pki.enrolled.certificate)
     refuse(server)
-    assert complaint(task).startswith("The server refuses the request with failInfo")
+    text = complaint(task)
+    assert text.startswith("The server refuses the request with failInfo")
+    assert text.endswith(". The certificate names no place of its CRL with http.")
     server.reply = lambda request: pending(request.header, server.pki.ra_sign)
     assert complaint(task).startswith("The server keeps a question for approval")
 
