@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -129,13 +128,6 @@ def test_certmonger_has_to_be_given_a_ca_without_ra(certmonger: Certmonger, serv
     check_issued(certmonger, server, "device7")
 
 
-def wait_for_another_second() -> None:
-    """Requests that certmonger makes at the same time can be the same, and the server answers these alike."""
-    end = int(time.time()) + 2
-    while time.time() < end:
-        time.sleep(0.1)
-
-
 @pytest.mark.interop(peer="certmonger", does="renews", how="resubmit with the same key; rekey with a new one")
 @pytest.mark.interop(peer="certmonger", does="renews", how="the used one-time password does no harm")
 def test_certmonger_renews(certmonger: Certmonger, server: OurServer, exchanges: list[Exchange]) -> None:
@@ -144,7 +136,6 @@ def test_certmonger_renews(certmonger: Certmonger, server: OurServer, exchanges:
     assert certmonger.request("renews", "device8", server.password()) == GOOD
     old = check_issued(certmonger, server, "device8")
     for verb, same in (("resubmit", True), ("rekey", False)):
-        wait_for_another_second()
         assert certmonger.again(verb, "device8", exchanges, GOOD) == GOOD
         new = check_issued(certmonger, server, "device8")
         assert exchanges[-1].request.renewing

@@ -78,7 +78,7 @@ class Certmonger:
             if answered and kept and tracked in ends:
                 return tracked
             if time.monotonic() >= deadline:
-                assert answered, (verb, tracked)
+                assert answered and kept, (verb, tracked)
                 return tracked
             time.sleep(0.1)
 

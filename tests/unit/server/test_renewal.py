@@ -224,6 +224,18 @@ def test_the_same_words_a_year_later(bench: Bench, device: Device) -> None:
     assert "out of date" in str(bench.refusal(requests[0]).fail_info_text), "signed by what ended long ago"
 
 
+def test_the_same_words_at_once(bench: Bench, device: Device) -> None:
+    """certmonger's resubmit can be the request of the enrolment, but for the certificate that it is signed with."""
+    (password,) = bench.passwords()
+    words = {"transaction_id": "SSCEP transactionId"}
+    (first,) = bench.answer(bench.request(device, password, **words)).certificates
+    request = bench.renewal(device, Identity(first, device.key), password, **words)
+    (second,) = bench.answer(request).certificates
+    assert second != first
+    assert bench.answer(request).certificates == (second,), "and sent again, it gets the same answer"
+    assert [outcome for outcome, _unused in bench.lines()] == ["issued", "issued", "repeated"]
+
+
 def test_a_certificate_from_before_a_rollover(bench: Bench, device: Device, coming: Authority) -> None:
     old = bench.issued(device)
     bench.roll_over(coming)

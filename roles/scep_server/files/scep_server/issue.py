@@ -201,10 +201,13 @@ def _is_retransmission(server: Server, call: Call, earlier: Issued | Waiting) ->
     """Whether an identical request gets the answer that it got already.
 
     A request for approval does, always, and so does one whose certificate was revoked: it gets no other for that key.
-    A certificate is handed out again for some time: later the client may mean another one by the same words.
+    A certificate is handed out again for some time: later the client may mean another one by the same words. Signed
+    with that certificate itself, they ask for its renewal.
     """
     if isinstance(earlier, Waiting) or earlier.revoked is not None:
         return True
+    if call.header.signer is not None and der(call.header.signer) == earlier.der:
+        return False
     if epoch(call.now) >= earlier.not_after:
         return False
     return epoch(call.now) - earlier.issued <= server.settings.retransmission_minutes * 60
