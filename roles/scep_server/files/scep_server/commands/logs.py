@@ -49,17 +49,9 @@ def _row(logs: Logs, name: str, wanted: bool) -> dict[str, Any]:
         "name": name,
         "on": switched.get(name, wanted),
         "by": "command" if name in switched else "setting",
-        "octets": _size(file),
-        "file": str(file),
+        "octets": file.size,
+        "file": str(file.path),
     }
-
-
-def _size(file: Path) -> int:
-    """Zero where there is none, also for the moment in which another one is begun."""
-    try:
-        return file.stat().st_size
-    except FileNotFoundError:
-        return 0
 
 
 def _text(value: Any) -> str:

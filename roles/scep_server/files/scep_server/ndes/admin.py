@@ -12,8 +12,8 @@ from http import HTTPStatus
 from pathlib import Path
 
 from ansible_collections.netcert.ndes.plugins.module_utils.ndes.binding import end_point_binding
+from ansible_collections.netcert.ndes.plugins.module_utils.scep.certificates import der
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from .. import challenges
 from ..app import Environ, Headers, HttpError, client_of, expect_no_more
@@ -78,7 +78,7 @@ class Pages:
             log.info("%s: no password for %s, %s", client_of(environ), printable(admitted.user), objection.text)
             server.journal.report(Event.NO_PERMISSION, f"{admitted.user}, {objection.text}.", objection.hresult)
             return Answer(pages.no_permission(self._style), pages.CONTENT_TYPE, headers)
-        certificate = server.authority.ca.certificate.public_bytes(Encoding.DER)
+        certificate = der(server.authority.ca.certificate)
         says = server.faults.around(Place.PAGE, _MODES[server.settings.challenge])
         body, what = says(server, self._style, certificate)
         log.info("%s: %s for %s", client_of(environ), what, printable(admitted.user))
@@ -155,4 +155,4 @@ def _protection(state: Path, settings: Settings) -> Protection:
         certificate = x509.load_pem_x509_certificate(path.read_bytes())  # the first one; the chain follows it
     except (OSError, ValueError) as error:
         raise ServerError(f"The TLS certificate {path} cannot be read: {error}.") from None
-    return Protection(settings.admin_epa, end_point_binding(certificate.public_bytes(Encoding.DER)))
+    return Protection(settings.admin_epa, end_point_binding(der(certificate)))

@@ -28,6 +28,14 @@ class Appended:
         """The file that was full last."""
         return self.path.with_name(f"{self.path.name}.1")
 
+    @property
+    def size(self) -> int:
+        """Octets; zero where there is no file, also for the moment in which another one is begun."""
+        try:
+            return self.path.stat().st_size
+        except FileNotFoundError:
+            return 0
+
     def add(self, line: str) -> None:
         """Append a line, whole: the system puts each write at the end, whoever writes at the same time.
 
@@ -54,5 +62,5 @@ class Appended:
 
     def _put_aside(self) -> None:
         with locked(self.path.parent, PATIENCE):
-            if self.path.exists() and self.path.stat().st_size > self.limit:  # or somebody else was faster
+            if self.size > self.limit:  # or somebody else was faster
                 self.path.replace(self.before)

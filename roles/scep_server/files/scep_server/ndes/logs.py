@@ -85,9 +85,9 @@ class Logs:
         on = {**by_settings(self.settings), **switched}
         return {name: file for name, file in self._files.items() if on[name]}
 
-    def file(self, name: str) -> Path:
-        """Where a log is written to."""
-        return self._files[name].path
+    def file(self, name: str) -> Appended:
+        """What a log is written to."""
+        return self._files[name]
 
     def switched(self) -> dict[str, bool]:
         """What commands have said. Raises StateError when the file cannot be read."""
